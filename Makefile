@@ -1,0 +1,85 @@
+# One list of commands for people, hooks and CI. `make` prints it.
+# Needs Python 3.11 or newer with venv, and a package registry; everything else is installed into .venv.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ROOMS := finops ledger sql collector query_api standalone examples benchmarks
+# Test processes; each starts a PostgreSQL of its own.
+JOBS ?= 2
+# Further words for pytest, as in: make test TESTS="tests/unit -k pricing"
+TESTS ?=
+# The first interpreter that runs and is new enough; name another with PYTHON=...
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo run test storm check fmt bench corpus-report lock hooks clean test-timescale
+
+help:  ## Print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Make .venv with everything pinned by hash (nothing to do when it is up to date)
+
+$(STAMP): requirements/development.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found; name it with PYTHON=/path/to/python" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		echo "Making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "Installing $$(grep -c == requirements/development.txt) pinned packages (a minute or so on a first run)"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/development.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## Start everything, run the example agents, print what they spent; stays up (ONCE=1: check the figures and exit)
+	@$(BIN)/agent-finops demo $(if $(filter 1 yes true,$(ONCE)),--once)
+
+run: setup  ## An empty ledger, ready for your own agents: database, collector, query API, page
+	@$(BIN)/agent-finops up
+
+test: setup  ## The whole suite, on the embedded PostgreSQL; says what was skipped and why
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup $(TESTS)
+
+storm: setup  ## Ten minutes of kills, crashes, outages and bad networks, and every broken build found out
+	@STORM=long $(BIN)/python -m pytest -q -s -n 0 tests/storm $(TESTS)
+
+test-timescale: setup  ## The contract suite on a TimescaleDB Community of yours: URL=postgresql://superuser@host/postgres
+	@test -n "$(URL)" || { echo "name the server: make test-timescale URL=postgresql://superuser@host/postgres" >&2; exit 2; }
+	@FINOPS_TEST_TIMESCALE_URL="$(URL)" $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m timescale tests/contract
+
+check: setup  ## Format, lint, types and import walls; changes nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+fmt: setup  ## Format, and mend what the linter can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup  ## Measure what is claimed: spans, prices and repriced calls a second, memory (minutes)
+	@$(BIN)/python -m benchmarks.counting --profile
+	@$(BIN)/python -m benchmarks.repricing
+
+corpus-report: setup  ## Every recording of a real library: expected, got, verdict
+	@PYTHONPATH=tests $(BIN)/python -m corpus_report
+
+lock: setup  ## Choose dependencies anew within pyproject.toml's ranges; writes requirements/
+	@for lock in "runtime" "development --extra demo --extra dev"; do \
+		set -- $$lock; name=$$1; shift; echo "requirements/$$name.txt"; \
+		$(BIN)/uv pip compile pyproject.toml "$$@" --quiet --upgrade --universal --python-version 3.11 \
+			--generate-hashes --no-header --no-annotate \
+			--output-file "requirements/$$name.txt"; \
+	done
+
+hooks: setup  ## Let git run `make check` before each commit
+	@$(BIN)/pre-commit install
+
+clean:  ## Remove .venv and caches; never a ledger
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find $(wildcard $(ROOMS)) tests -name __pycache__ -type d -prune -exec rm -rf {} +
