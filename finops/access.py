@@ -1,0 +1,43 @@
+"""What a token may do: scopes, and the organisation it is bound to. Default is no."""
+
+import hashlib
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Scope(StrEnum):
+    """One kind of thing a token may do. The values are stored with tokens: never rename one."""
+
+    INGEST = "ingest"
+    """Send spans."""
+    READ = "read"
+    """Read every cost answer."""
+    METRICS = "metrics:read"
+    """Scrape /actuator/prometheus."""
+    RATES = "rates:write"
+    """Put valuation rates."""
+    BASELINES = "baselines:write"
+    """Put and delete baselines."""
+    ADMIN = "admin"
+    """Everything."""
+
+
+class Grant(NamedTuple):
+    """What one valid token allows."""
+
+    name: str
+    """Name of the token, for audit; never the token."""
+    scopes: frozenset[str]
+    org_id: str | None = None
+    """None: every organisation."""
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether this token may do what ``scope`` guards. A reader may also scrape."""
+        if Scope.ADMIN in self.scopes or scope in self.scopes:
+            return True
+        return scope is Scope.METRICS and Scope.READ in self.scopes
+
+
+def token_digest(secret: str) -> bytes:
+    """What is stored of a token and looked up: its SHA-256 (32 bytes). A token is 256 random bits and needs no salt."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,68 @@
+"""Calendar periods: the trailing days of a report, in anyone's time zone, as instants.
+
+A day starts at its first instant on the zone's clocks, so days of 23 and 25 hours are whole days. Which tables serve a
+period is left to ``ledger``; what "now" is, to the caller.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+DAYS_MIN = 1
+DAYS_MAX = 90
+DAYS_DEFAULT = 7
+
+
+class UnknownZone(ValueError):
+    """No time zone of this IANA name; the message is the name."""
+
+
+class Period(NamedTuple):
+    """Consecutive calendar days in one time zone."""
+
+    zone: str
+    days: tuple[date, ...]
+    starts: tuple[datetime, ...]
+    """First instant of each day, in UTC."""
+    end: datetime
+    """First instant after the last day, in UTC."""
+
+    @property
+    def start(self) -> datetime:
+        """First instant of the first day, in UTC."""
+        return self.starts[0]
+
+    @property
+    def whole_utc_days(self) -> bool:
+        """Whether every day is a UTC day, so that sums by UTC day serve it."""
+        bounds = (*self.starts, self.end)
+        return all(bound.time() == time.min for bound in bounds)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The IANA time zone of this name; raises ``UnknownZone``."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UnknownZone(name) from None
+
+
+def trailing_days(count: int, zone_name: str, now: datetime) -> Period:
+    """The ``count`` calendar days that end with the day of ``now``; raises ``UnknownZone``, ``ValueError``."""
+    if not DAYS_MIN <= count <= DAYS_MAX:
+        raise ValueError(f"days must be between {DAYS_MIN} and {DAYS_MAX}, not {count}")
+    zone = zone_named(zone_name)
+    today = now.astimezone(zone).date()
+    days = tuple(today - timedelta(days=back) for back in range(count - 1, -1, -1))
+    starts = tuple(_first_instant(day, zone) for day in days)
+    return Period(zone_name, days, starts, _first_instant(today + timedelta(days=1), zone))
+
+
+def hours_of(period: Period) -> tuple[datetime, ...]:
+    """First instant of every clock hour of the period, in UTC; zones off the hour start theirs off the UTC hour."""
+    count = int((period.end - period.start) / timedelta(hours=1))
+    return tuple(period.start + timedelta(hours=index) for index in range(count))
+
+
+def _first_instant(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
