@@ -1,0 +1,256 @@
+"""Takes spans in and writes what they cost, all in one transaction: count, price, entries, rollups, windows.
+
+Whoever appends for a tenant holds the row of its shard in ``append_heads`` until the commit. So appends of one tenant
+come one after the other, in whatever replica they arise, and nothing can deadlock. What a collector remembers of open
+traces is used only while that row says that nobody else has appended since (``docs/adr/0003``).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+from uuid import UUID
+from zlib import crc32
+
+from psycopg import InterfaceError, InternalError, OperationalError
+from psycopg.errors import DeadlockDetected, UniqueViolation
+
+from finops.call_scopes import CallScopes
+from finops.counting import CallCounter, Search, StoredSpan, TraceKey
+from finops.entries import Entry, entry_of, moved, reversal
+from finops.event_time import event_time_ns
+from finops.postings import Posting
+from finops.price_book import PriceBook
+from finops.pricing import price
+from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord
+from finops.trace_node import Node
+from finops.verdicts import Decision
+from ledger import append_rows, arrivals, call_scopes, mapping, sums
+from ledger.append_rows import Kept
+from ledger.engine import keeps_rollups
+from ledger.pool import Connection, Pool
+from sql import query
+
+SHARDS = 64
+"""Rows of append_heads."""
+
+
+class Rates(Protocol):
+    """Where the price book comes from."""
+
+    async def load_book(self, connection: Connection) -> PriceBook:
+        """The rates that hold now."""
+
+
+class Limits(NamedTuple):
+    """How much of open traces is remembered."""
+
+    remembered_spans: int = 200_000
+
+
+class _Written(NamedTuple):
+    """What a decision comes to in rows."""
+
+    changed: list[Node]
+    kept: dict[int, Kept]
+    """By the id() of the node."""
+    entries: list[Entry]
+
+
+class Ledger:
+    """Appends for one process. One append at a time; the caller's writer sees to that."""
+
+    def __init__(self, pool: Pool, rates: Rates, *, writer: UUID, limits: Limits) -> None:
+        self._pool = pool
+        self._rates = rates
+        self._writer = writer
+        self._limits = limits
+        self._rollups: bool | None = None
+        self._counter = CallCounter()
+        self._scopes = CallScopes()
+        self._book: PriceBook | None = None
+
+    @property
+    def remembered_spans(self) -> int:
+        """Spans held in memory."""
+        return len(self._counter)
+
+    async def append(self, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int) -> AppendOutcome:
+        """Commits a batch and says what became of it. Raises ``LedgerUnavailable`` with nothing kept."""
+        try:
+            return await self._attempt(batch, rejected, arrived_ns)
+        except (UniqueViolation, LedgerUnavailable) as fault:
+            # A deadlock is with the server's own work on old chunks, which is over when it was broken.
+            if isinstance(fault, LedgerUnavailable) and not isinstance(fault.__cause__, DeadlockDetected):
+                raise
+            return await self._attempt(batch, rejected, arrived_ns)
+
+    def _forget(self) -> None:
+        """After a failed append what is remembered may not be what is stored."""
+        self._counter = CallCounter()
+        self._scopes = CallScopes()
+        self._rollups = None
+
+    async def _attempt(
+        self, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int
+    ) -> AppendOutcome:
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                outcome = await self._append(connection, batch, rejected, arrived_ns)
+        except (OperationalError, InterfaceError, InternalError) as error:
+            self._forget()
+            raise LedgerUnavailable(type(error).__name__) from error
+        except BaseException:
+            self._forget()
+            raise
+        self._evict()
+        return outcome
+
+    async def _append(
+        self, connection: Connection, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int
+    ) -> AppendOutcome:
+        shards = await self._lock(connection, {record.tenant for record in batch})
+        await self._restore(connection, _trace_keys(batch))
+        timed = [(r, event_time_ns(r.start_ns, r.end_ns, arrived_ns)) for r in batch]
+        came = self._counter.accept(timed)
+        await call_scopes.learn(connection, self._scopes, batch)
+        await self._restore_copies(connection)
+        decisions = self._counter.decide()
+        written = await self._write_entries(connection, decisions)
+        for node in came.replaced:
+            if id(node) not in written.kept:
+                written.kept[id(node)] = self._kept_alone(node)
+        await append_rows.write_spans(connection, written.changed, came.replaced, written.kept, arrived_ns)
+        outcome = arrivals.outcome_of(batch, rejected, came.fresh, came.redelivered, came.conflicts)
+        counts = arrivals.counts_of(timed, rejected, came.fresh, outcome, self._naive_cost)
+        await arrivals.write_intake(connection, counts, rejected, arrived_ns)
+        if shards:
+            await connection.execute(query("sign_heads"), {"shards": shards, "writer": self._writer})
+        return outcome
+
+    async def _lock(self, connection: Connection, tenants: Iterable[str]) -> list[int]:
+        """Takes the heads, forgets what others have appended to, and makes sure of the newest rates."""
+        shards = sorted({shard_of(tenant) for tenant in tenants})
+        if not shards:
+            return shards
+        rows = await (await connection.execute(query("lock_heads"), {"shards": shards})).fetchall()
+        foreign = {int(str(row[0])) for row in rows if row[1] != self._writer}
+        if foreign:
+            for tenant in self._scopes.tenants():
+                if shard_of(tenant) in foreign:
+                    self._scopes.forget(tenant)
+            for key in self._counter.held():
+                if shard_of(key[0]) in foreign:
+                    self._counter.forget(key)
+        if self._book is None or self._book.epoch != rows[0][2]:
+            self._book = await self._rates.load_book(connection)
+        return shards
+
+    async def _restore(self, connection: Connection, keys: Iterable[TraceKey]) -> bool:
+        """Reads traces that are not in memory; False where all are."""
+        wanted = sorted(key for key in keys if not self._counter.holds(key))
+        if not wanted:
+            return False
+        found: dict[TraceKey, list[StoredSpan]] = {key: [] for key in wanted}
+        parameters = {"tenants": [key[0] for key in wanted], "traces": [key[1] for key in wanted]}
+        async for row in await connection.execute(query("restore_traces"), parameters, binary=True):
+            key, span = mapping.stored_span_from(row)
+            found[key].append(span)
+        for key, spans in found.items():
+            self._counter.restore(key, spans)
+        return True
+
+    async def _restore_copies(self, connection: Connection) -> None:
+        """Brings in the traces that may hold copies of the touched calls, and copies of those."""
+        done = Search.nothing()
+        while any(search := self._counter.search(done, self._scopes)):
+            if not await self._restore(connection, await append_rows.traces_with_copies(connection, search)):
+                return
+
+    async def _write_entries(self, connection: Connection, decisions: Sequence[Decision]) -> _Written:
+        changing = [d.node for d in decisions if d.node.posted is not None and _digest(d.posting) != d.node.posted]
+        standing = await append_rows.standing(connection, changing)
+        written = _Written([], {}, [])
+        for decision in decisions:
+            self._settle(decision, standing.get(id(decision.node)), written)
+        if written.entries:
+            rows = map(mapping.entry_row, written.entries)
+            await append_rows.copy_rows(connection, "copy_entries", mapping.ENTRY_TYPES, rows)
+            await self._write_sums(connection, written.entries)
+        return written
+
+    def _settle(self, decision: Decision, old: Entry | None, written: _Written) -> None:
+        """Brings one span's verdict, and what stands for it in the ledger, to what was decided."""
+        node, posting = decision.node, decision.posting
+        entry = None
+        if (digest := _digest(posting)) != node.posted:
+            if old is not None:
+                node.revision += 1
+                written.entries.append(reversal(old, node.revision))
+            if posting is not None:
+                node.revision += 1
+                entry = self._entry(posting, node, old)
+                written.entries.append(entry)
+            node.posted, node.posted_ns = digest, node.event_ns
+        elif node.stored and (node.verdict, node.reason) == (decision.verdict, decision.reason):
+            return
+        node.verdict, node.reason = decision.verdict, decision.reason
+        written.changed.append(node)
+        written.kept[id(node)] = self._kept(decision, entry)
+
+    def _entry(self, posting: Posting, node: Node, old: Entry | None) -> Entry:
+        """At the price it had where only its belongings changed: history is repriced on purpose only."""
+        same_price = node.posted is not None and node.posted[-12:] == posting.price_digest()
+        if old is not None and same_price:
+            return moved(old, posting, node.revision)
+        assert self._book is not None
+        book = self._book
+        return entry_of(posting, node.revision, lambda call: price(call, book))
+
+    def _kept(self, decision: Decision, entry: Entry | None) -> Kept:
+        """What is kept with a span beside its verdict: billed, it would cost what stands in the ledger for it."""
+        node, posting = decision.node, decision.posting
+        if decision.verdict == "billed" and entry is not None:
+            return Kept(entry.belongings.org_id, entry.measures.cost_pico)
+        kept = self._kept_alone(node)
+        return kept if posting is None else kept._replace(org_id=posting.org_id)
+
+    def _kept_alone(self, node: Node) -> Kept:
+        return Kept(arrivals.org_of(node.record, node.context), self._naive_cost(node.record, node.event_ns))
+
+    def _naive_cost(self, record: SpanRecord, event_ns: int) -> int | None:
+        assert self._book is not None
+        return arrivals.naive_cost(record, event_ns, self._book)
+
+    async def _write_sums(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        if self._rollups is None:
+            self._rollups = await keeps_rollups(connection)
+        if self._rollups:
+            for name, width in (("add_usage_15m", sums.QUARTER_HOUR_NS), ("add_usage_1d", sums.DAY_NS)):
+                columns = sums.rollup(entries, width)
+                if columns["bucket"]:
+                    await connection.execute(query(name), columns)
+        columns = sums.slots(entries)
+        if columns["slot"]:
+            await connection.execute(query("add_slots"), columns)
+
+    def _evict(self) -> None:
+        """Forgets the traces longest unused, down to the limit."""
+        held = len(self._counter)
+        if held <= self._limits.remembered_spans:
+            return
+        for key in self._counter.held():
+            self._counter.forget(key)
+            if len(self._counter) <= self._limits.remembered_spans * 3 // 4:
+                return
+
+
+def shard_of(tenant: str) -> int:
+    """The row of append_heads that orders a tenant's appends."""
+    return crc32(tenant.encode()) % SHARDS
+
+
+def _digest(posting: Posting | None) -> bytes | None:
+    return None if posting is None else posting.digest() + posting.price_digest()
+
+
+def _trace_keys(batch: Iterable[SpanRecord]) -> set[TraceKey]:
+    return {(record.tenant, record.trace_id) for record in batch}

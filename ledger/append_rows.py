@@ -1,0 +1,135 @@
+"""Rows of the append in and out: what stands, what may be a copy, spans."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from psycopg.types.json import Jsonb
+
+from finops.copies import id_key, twin_key
+from finops.counting import Search, ShadowSearch, TraceKey, TwinSearch
+from finops.entries import Entry
+from finops.trace_node import Node
+from ledger import mapping
+from ledger.pool import Connection
+from sql import query
+
+
+async def traces_with_copies(connection: Connection, search: Search) -> set[TraceKey]:
+    found: set[TraceKey] = set()
+    if search.ids:
+        listed = sorted(search.ids)
+        parameters = {"tenants": [tenant for tenant, _ in listed], "keys": [key for _, key in listed]}
+        rows = await connection.execute(query("traces_by_id"), parameters, binary=True)
+        found |= {(str(row[0]), bytes(row[1])) async for row in rows}  # type: ignore[call-overload]
+    if search.twins:
+        rows = await connection.execute(query("traces_by_twin"), _twin_parameters(sorted(search.twins)), binary=True)
+        found |= {(str(row[0]), bytes(row[1])) async for row in rows}  # type: ignore[call-overload]
+    for silent in (True, False):
+        if moments := [item for item in search.shadows if item.silent is silent]:
+            name = "traces_with_usage" if silent else "traces_without_usage"
+            rows = await connection.execute(query(name), _shadow_parameters(moments), binary=True)
+            found |= {(str(row[0]), bytes(row[1])) async for row in rows}  # type: ignore[call-overload]
+    return found
+
+
+def _shadow_parameters(moments: Sequence[ShadowSearch]) -> dict[str, object]:
+    return {
+        "tenants": [item.tenant for item in moments],
+        "services": [item.service for item in moments],
+        "from_times": [mapping.time_of(item.from_ns) for item in moments],
+        "to_times": [mapping.time_of(item.to_ns) for item in moments],
+        "from_time": mapping.time_of(min(item.from_ns for item in moments)),
+        "to_time": mapping.time_of(max(item.to_ns for item in moments)),
+        "tenants_once": sorted({item.tenant for item in moments}),
+    }
+
+
+def _twin_parameters(twins: Sequence[TwinSearch]) -> dict[str, object]:
+    return {
+        "tenants": [twin.tenant for twin in twins],
+        "keys": [twin.key for twin in twins],
+        "scopes": [twin.scope for twin in twins],
+        "from_times": [mapping.time_of(twin.from_ns) for twin in twins],
+        "to_times": [mapping.time_of(twin.to_ns) for twin in twins],
+        "have_ids": [twin.has_id for twin in twins],
+    }
+
+
+async def standing(connection: Connection, nodes: Sequence[Node]) -> dict[int, Entry]:
+    """The entries that stand now, by the id() of their nodes."""
+    if not nodes:
+        return {}
+    identities = [(n.record.tenant, n.record.trace_id, n.record.span_id) for n in nodes]
+    parameters = {
+        "times": [mapping.time_of(node.posted_ns) for node in nodes],
+        "tenants": [identity[0] for identity in identities],
+        "traces": [identity[1] for identity in identities],
+        "spans": [identity[2] for identity in identities],
+        "revisions": [node.revision for node in nodes],
+    }
+    rows = await (await connection.execute(query("standing_entries"), parameters)).fetchall()
+    found = {(e.tenant, e.trace_id, e.span_id): e for e in map(mapping.entry_from, rows)}
+    return {id(node): found[identity] for node, identity in zip(nodes, identities, strict=True)}
+
+
+async def copy_rows(
+    connection: Connection, statement: str, types: Sequence[str], rows: Iterable[tuple[object, ...]]
+) -> None:
+    async with connection.cursor().copy(query(statement)) as copy:
+        copy.set_types(types)
+        for row in rows:
+            await copy.write_row(row)
+
+
+class Kept(NamedTuple):
+    """What is kept with a span beside what it says and its verdict."""
+
+    org_id: str
+    would_cost_pico: int | None
+
+
+def _span_row(node: Node, kept: Kept, arrived: datetime) -> tuple[object, ...]:
+    record = node.record
+    return (
+        record.tenant,
+        record.trace_id,
+        record.span_id,
+        record.parent_id,
+        int(record.span_class),
+        mapping.time_of(node.event_ns),
+        arrived,
+        mapping.facts_of(record),
+        record.scope,
+        id_key(record),
+        twin_key(record),
+        node.verdict,
+        node.reason,
+        node.revision,
+        node.posted,
+        kept.would_cost_pico,
+        kept.org_id,
+    )
+
+
+async def write_spans(
+    connection: Connection,
+    changed: Sequence[Node],
+    replaced: Sequence[Node],
+    kept: dict[int, Kept],
+    arrived_ns: int,
+) -> None:
+    """Keeps new spans and new verdicts. ``kept`` is by the id() of the node."""
+    moment = mapping.time_of(arrived_ns)
+    fresh = [node for node in changed if not node.stored]
+    known = {id(node): node for node in (*changed, *replaced) if node.stored}
+    if fresh:
+        rows = (_span_row(node, kept[id(node)], moment) for node in fresh)
+        await copy_rows(connection, "copy_spans", mapping.SPAN_TYPES, rows)
+    if known:
+        known_rows = [_span_row(node, kept[id(node)], moment) for node in known.values()]
+        columns = {name: [row[at] for row in known_rows] for at, name in enumerate(mapping.SPAN_COLUMNS)}
+        columns["facts"] = [None if facts is None else Jsonb(facts) for facts in columns["facts"]]
+        await connection.execute(query("update_spans"), columns)
+    for node in fresh:
+        node.stored = True

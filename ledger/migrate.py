@@ -1,0 +1,83 @@
+"""Brings a database to the schema of this code: numbered files, one transaction each, under an advisory lock.
+
+A kill between two files leaves whole files applied; a kill inside one rolls it back. Two starts at once wait for each
+other. A file that was applied and has changed since, or a schema newer than this code, is refused.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+from psycopg import AsyncConnection
+from psycopg.errors import LockNotAvailable
+
+from ledger.engine import detect
+from sql import Migration, migrations, query
+
+LOCK_KEY = 7_013_414_901
+"""pg_advisory_lock key of the migration runner."""
+
+Connection = AsyncConnection[tuple[object, ...]]
+
+
+class MigrationRefused(RuntimeError):
+    """The database's history and this code's files disagree."""
+
+
+def checksum(migration: Migration) -> str:
+    """sha256 of the file's text, as kept in schema_migrations and frozen.txt."""
+    return hashlib.sha256(migration.text.encode()).hexdigest()
+
+
+async def migrate(url: str, progress: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Applies what is missing and returns the file names applied.
+
+    Raises ``MigrationRefused``, ``ledger.engine.EngineUnusable``, or psycopg's own error with nothing half applied.
+    """
+    connection = await AsyncConnection.connect(url, autocommit=True)
+    async with connection:
+        await lock(connection, progress)
+        engine = await detect(connection)
+        await connection.execute(query("migrations_table"))
+        applied = await _applied(connection)
+        wanted = [item for item in migrations() if item.engine in (None, engine.word)]
+        _refuse_disagreement(applied, wanted)
+        pending = [item for item in wanted if item.number not in applied]
+        for item in pending:
+            progress(f"migrating: {item.file_name}")
+            await _apply(connection, item)
+        return [item.file_name for item in pending]
+
+
+async def lock(connection: Connection, progress: Callable[[str], None]) -> None:
+    """Waits for another runner, saying so; the lock ends with the connection."""
+    await connection.execute("set lock_timeout = '2s'")
+    while True:
+        try:
+            await connection.execute("select pg_advisory_lock(%s)", (LOCK_KEY,))
+            return
+        except LockNotAvailable:
+            progress("waiting for another migration to finish")
+
+
+async def _applied(connection: Connection) -> dict[int, tuple[str, str]]:
+    rows = await (await connection.execute(query("applied_migrations"))).fetchall()
+    return {int(str(number)): (str(name), str(digest)) for number, name, digest in rows}
+
+
+def _refuse_disagreement(applied: dict[int, tuple[str, str]], wanted: list[Migration]) -> None:
+    known = {item.number: item for item in wanted}
+    for number, (name, digest) in applied.items():
+        if number not in known:
+            raise MigrationRefused(f"the database has migration {name}, which this version does not know: upgrade it")
+        if checksum(known[number]) != digest:
+            raise MigrationRefused(f"migration {name} was changed after it had been applied here")
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    async with connection.transaction():
+        await connection.execute("set local lock_timeout = '10s'")
+        await connection.execute(migration.text)
+        await connection.execute(
+            query("record_migration"),
+            {"number": migration.number, "file_name": migration.file_name, "sha256": checksum(migration)},
+        )

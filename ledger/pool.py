@@ -1,0 +1,89 @@
+"""Opens the connections: every session asks for the same safety, whoever it serves."""
+
+import asyncio
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.engine import EngineUnusable
+from ledger.patience import PatientConnection
+from sql import query
+
+Connection = AsyncConnection[tuple[object, ...]]
+Pool = AsyncConnectionPool[Connection]
+
+_DEAD_PEER = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+"""So that a server that vanished without a word is noticed in seconds, not in a quarter of an hour."""
+
+GRACE_SECONDS = 0.5
+"""For the server's own timeout to arrive before the client gives up."""
+CHECK_SECONDS_MAX = 2.0
+"""A connection that does not answer within this time is not handed out."""
+_SAFETY = "select name, setting from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit')"
+
+
+async def configure(connection: Connection) -> None:
+    """UTC for every date function, and commits that are on disk when they return."""
+    await connection.execute("set timezone = 'UTC'")
+    await connection.execute("set synchronous_commit = on")
+    await connection.execute(query("engine_session"))
+    await connection.commit()
+    set_json_dumps(msgspec.json.encode, connection)
+    set_json_loads(msgspec.json.decode, connection)
+
+
+def pool(
+    url: str, *, size_max: int, name: str, statement_timeout_ms: int, patience_seconds: float | None = None
+) -> Pool:
+    """A closed pool of at most ``size_max`` connections; open it with ``await pool.open()``.
+
+    Whoever waits for the server longer than ``patience_seconds`` gets ``OperationalError``; None waits as long as the
+    server's own timeouts do, and for ever where it hangs.
+    """
+
+    async def configure_patient(connection: Connection) -> None:
+        if isinstance(connection, PatientConnection):
+            connection.patience_seconds = patience_seconds
+        await configure(connection)
+
+    return AsyncConnectionPool(
+        url,
+        connection_class=PatientConnection,
+        min_size=1,
+        max_size=size_max,
+        open=False,
+        name=name,
+        configure=configure_patient,
+        kwargs={"options": f"-c statement_timeout={statement_timeout_ms} -c application_name={name}", **_DEAD_PEER},
+        timeout=1,
+        # The pool's own patience doubles with every failure: after a long outage it would not try for minutes.
+        reconnect_timeout=1,
+        check=answers,
+    )
+
+
+async def answers(connection: Connection) -> None:
+    """Raises where the server does not answer on ``connection`` in time."""
+    async with asyncio.timeout(CHECK_SECONDS_MAX):
+        await AsyncConnectionPool.check_connection(connection)
+
+
+def patience_of(statement_timeout_ms: int) -> float:
+    """Seconds for which a server that keeps this timeout can have something to say."""
+    return statement_timeout_ms / 1000 + GRACE_SECONDS
+
+
+async def require_durable(connection: Connection, *, allow_fsync_off: bool = False) -> None:
+    """Raises ``EngineUnusable`` where an acknowledged commit could be lost by a crash of the server."""
+    rows = await (await connection.execute(_SAFETY)).fetchall()
+    off = sorted(str(name) for name, setting in rows if setting == "off")
+    if off and not allow_fsync_off:
+        raise EngineUnusable(f"the server runs with {', '.join(off)} off: an acknowledged span could be lost")

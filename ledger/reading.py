@@ -1,0 +1,75 @@
+"""One consistent look at the ledger, and its rows as plain numbers. Which query is asked is left to the reports."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from psycopg import OperationalError
+
+from finops.reports import Filters, Totals
+from finops.spans import LedgerUnavailable
+from ledger.pool import Connection, Pool
+from sql import query
+
+Row = tuple[Any, ...]
+
+
+class Look:
+    """A read-only transaction in which every query sees the same ledger."""
+
+    def __init__(self, connection: Connection, complete_through: datetime, pending_ranges: int) -> None:
+        self._connection = connection
+        self.complete_through = complete_through
+        """Everything recorded up to this instant is seen."""
+        self.pending_ranges = pending_ranges
+        """Ranges of late entries that sums do not have yet."""
+
+    async def rows(self, name: str, values: Mapping[str, object]) -> list[Row]:
+        """All rows of ``sql/queries/<name>.sql``."""
+        return await (await self._connection.execute(query(name), values)).fetchall()
+
+    async def row(self, name: str, values: Mapping[str, object]) -> Row:
+        """The only row of a query that always has one."""
+        rows = await self.rows(name, values)
+        return rows[0]
+
+
+@asynccontextmanager
+async def reaching(pool: Pool) -> AsyncIterator[Connection]:
+    """A pooled connection; an unreachable, full or too slow database is ``LedgerUnavailable``."""
+    try:
+        async with pool.connection() as connection:
+            yield connection
+    except OperationalError as fault:
+        raise LedgerUnavailable(type(fault).__name__) from fault
+
+
+@asynccontextmanager
+async def look(pool: Pool) -> AsyncIterator[Look]:
+    """Opens one look; raises ``LedgerUnavailable`` where the database cannot answer in time."""
+    async with reaching(pool) as connection:
+        await connection.execute(query("report_isolation"))
+        row = await (await connection.execute(query("report_complete_through"))).fetchone()
+        assert row is not None
+        through, pending = row
+        assert isinstance(through, datetime)
+        assert isinstance(pending, int)
+        yield Look(connection, through, pending)
+
+
+def filter_values(filters: Filters) -> dict[str, object]:
+    """The filters as the queries name them."""
+    return {name: None if values is None else list(values) for name, values in filters._asdict().items()}
+
+
+def totals(columns: Sequence[Any]) -> Totals:
+    """``Totals`` of eight columns in its order."""
+    return Totals(*(None if value is None else int(value) for value in columns))  # type: ignore[arg-type]
+
+
+async def has_schema(pool: Pool) -> bool:
+    """Whether the newest table the reports read is there."""
+    async with reaching(pool) as connection:
+        row = await (await connection.execute(query("has_schema"))).fetchone()
+        return bool(row and row[0])

@@ -1,0 +1,126 @@
+"""What was spent, by day, agent, model and cache: sums over the rollups, exact, in pico-USD.
+
+Whole UTC days are read from the sums by day, everything else from the quarter hours, which serve every time zone.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from finops.periods import Period, hours_of
+from finops.ratios import share
+from finops.reports import AgentActivity, AgentDay, AgentSpend, CacheStep, Filters, Lifetime, ModelSpend, Stated, Totals
+from finops.roi import CacheMoney
+from ledger.pool import Pool
+from ledger.reading import Row, filter_values, look, reaching, totals
+from ledger.storage_state import storage_state
+from sql import query
+
+QUARTER = timedelta(minutes=15)
+DEAREST_SINCE = timedelta(minutes=3)
+"""The dearest embedding call is that of the last three minutes, as Micrometer's rings of one minute keep it."""
+
+
+class Reports:
+    """The cost reports over one pool. Every method raises ``LedgerUnavailable`` where it cannot answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def trends(self, period: Period, filters: Filters) -> Stated[list[AgentDay]]:
+        """Spend by day and agent; days ascending, then the dearest first."""
+        async with look(self._pool) as ledger:
+            values = _period_values(period, filters) | {"starts": list(period.starts)}
+            rows = await ledger.rows("report_trends", values)
+        return Stated([_agent_day(period, row) for row in rows], ledger.complete_through, ledger.pending_ranges)
+
+    async def allocations(self, period: Period, filters: Filters) -> Stated[list[AgentSpend]]:
+        """Spend by agent, the dearest first."""
+        async with look(self._pool) as ledger:
+            rows = await ledger.rows("report_allocations", _period_values(period, filters))
+        spent = [totals(row[2:10]) for row in rows]
+        answer = [
+            AgentSpend(row[0], row[1], own, row[10], row[11], share(own.cost_pico, _priced(spent)))
+            for row, own in zip(rows, spent, strict=True)
+        ]
+        return Stated(answer, ledger.complete_through, ledger.pending_ranges)
+
+    async def models(self, period: Period, filters: Filters) -> Stated[list[ModelSpend]]:
+        """Spend by provider and model, the dearest first."""
+        async with look(self._pool) as ledger:
+            rows = await ledger.rows("report_models", _period_values(period, filters))
+        spent = [totals(row[2:10]) for row in rows]
+        answer = [
+            ModelSpend(row[0], row[1], own, share(own.cost_pico, _priced(spent)))
+            for row, own in zip(rows, spent, strict=True)
+        ]
+        return Stated(answer, ledger.complete_through, ledger.pending_ranges)
+
+    async def cache_impact(self, period: Period, filters: Filters, *, hourly: bool) -> Stated[list[CacheStep]]:
+        """What caching did, by day of the period's zone or by hour; steps in which nothing happened are left out."""
+        starts = hours_of(period) if hourly else period.starts
+        values = _period_values(period, filters) | {
+            "starts": list(starts),
+            "by_utc_day": period.whole_utc_days and not hourly,
+        }
+        async with look(self._pool) as ledger:
+            rows = await ledger.rows("report_cache_impact", values)
+        answer = [CacheStep(starts[row[0] - 1], row[1], row[2], int(row[3]), _cache_money(row[4:])) for row in rows]
+        return Stated(answer, ledger.complete_through, ledger.pending_ranges)
+
+    async def cache_money(self, start: datetime, end: datetime, filters: Filters) -> Stated[CacheMoney]:
+        """Savings and the cost of embeddings from ``start`` (exactly) until before ``end``."""
+        values = filter_values(filters) | {"start": start, "first_bucket": _next_quarter(start), "end": end}
+        async with look(self._pool) as ledger:
+            row = await ledger.row("report_cache_money", values)
+        return Stated(_cache_money(row), ledger.complete_through, ledger.pending_ranges)
+
+    async def started_at(self) -> datetime | None:
+        """When the application last started; None where no start was ever recorded."""
+        async with look(self._pool) as ledger:
+            row = await ledger.row("service_started_at", {})
+        started: datetime | None = row[0]
+        return started
+
+    async def record_start(self, service: str, at: datetime) -> None:
+        """Remembers that ``service`` started."""
+        async with reaching(self._pool) as connection:
+            await connection.execute(query("record_service_start"), {"service": service, "started_at": at})
+
+    async def lifetime(self, now: datetime, filters: Filters) -> Lifetime:
+        """Sums over everything ever recorded, for counters."""
+        values = filter_values(filters) | {"max_since": now - DEAREST_SINCE}
+        async with look(self._pool) as ledger:
+            activity = await ledger.rows("report_lifetime_activity", values)
+            money = await ledger.row("report_lifetime_money", values)
+        return Lifetime([AgentActivity(*row) for row in activity], *(int(value) for value in money))
+
+    async def storage(self) -> Mapping[str, object]:
+        """How the ledger is stored and whether it keeps up, as plain values, once the database answers."""
+        return await storage_state(self._pool)
+
+
+def _period_values(period: Period, filters: Filters) -> dict[str, object]:
+    return filter_values(filters) | {
+        "whole_utc_days": period.whole_utc_days,
+        "start": period.start,
+        "end": period.end,
+    }
+
+
+def _agent_day(period: Period, row: Row) -> AgentDay:
+    return AgentDay(period.days[row[0] - 1], row[1], row[2], totals(row[3:11]), row[11], row[12])
+
+
+def _cache_money(columns: Sequence[Any]) -> CacheMoney:
+    return CacheMoney(*(int(value) for value in columns))
+
+
+def _priced(spent: Sequence[Totals]) -> int:
+    return sum(own.cost_pico or 0 for own in spent)
+
+
+def _next_quarter(instant: datetime) -> datetime:
+    """The first quarter hour at or after the instant."""
+    origin = datetime(2000, 1, 1, tzinfo=UTC)
+    return origin - ((origin - instant) // QUARTER) * QUARTER

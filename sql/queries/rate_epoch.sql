@@ -1,0 +1,2 @@
+-- How many times a rate has changed. Called by ledger.rates.
+select epoch from rate_epoch

@@ -1,0 +1,2 @@
+-- Lets a refresh take its time. Called by ledger.jobs.
+set statement_timeout = 0

@@ -1,0 +1,32 @@
+-- Spend by provider and model over a period. Called by ledger.reports.
+with usage as (
+    select bucket, org_id, agent_id, provider, model_id, environment, calls, input_tokens, cached_input_tokens,
+        cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls
+    from usage_1d
+    where %(whole_utc_days)s and bucket >= %(start)s and bucket < %(end)s
+    union all
+    select bucket, org_id, agent_id, provider, model_id, environment, calls, input_tokens, cached_input_tokens,
+        cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls
+    from usage_15m
+    where not %(whole_utc_days)s and bucket >= %(start)s and bucket < %(end)s
+)
+select
+    provider,
+    model_id,
+    sum(calls)::bigint as calls,
+    sum(input_tokens) as input_tokens,
+    sum(cached_input_tokens) as cached_input_tokens,
+    sum(cache_write_tokens) as cache_write_tokens,
+    sum(output_tokens) as output_tokens,
+    sum(reasoning_tokens) as reasoning_tokens,
+    case when sum(calls) = 0 or sum(unpriced_calls) < sum(calls) then sum(cost_pico) end as cost_pico,
+    sum(unpriced_calls)::bigint as unpriced_calls
+from usage
+where true
+    and (%(orgs)s::text[] is null or org_id = any(%(orgs)s))
+    and (%(agents)s::text[] is null or agent_id = any(%(agents)s))
+    and (%(models)s::text[] is null or model_id = any(%(models)s))
+    and (%(environments)s::text[] is null or environment = any(%(environments)s))
+group by provider, model_id
+having sum(calls) <> 0 or sum(cost_pico) <> 0
+order by cost_pico desc nulls last, provider, model_id

@@ -1,0 +1,15 @@
+-- The sums of one session. Called by ledger.sessions.
+select
+    coalesce(sum(calls), 0)::bigint as calls,
+    coalesce(sum(input_tokens), 0) as input_tokens,
+    coalesce(sum(cached_input_tokens), 0) as cached_input_tokens,
+    coalesce(sum(cache_write_tokens), 0) as cache_write_tokens,
+    coalesce(sum(output_tokens), 0) as output_tokens,
+    coalesce(sum(reasoning_tokens), 0) as reasoning_tokens,
+    case when coalesce(sum(calls), 0) = 0 or sum(unpriced_calls) < sum(calls) then coalesce(sum(cost_pico), 0) end
+        as cost_pico,
+    coalesce(sum(unpriced_calls), 0)::bigint as unpriced_calls,
+    coalesce(sum(agent_runs), 0)::bigint as agent_runs,
+    coalesce(sum(tool_calls), 0)::bigint as tool_calls
+from entries
+where session_id = %(session_id)s and (%(orgs)s::text[] is null or org_id = any(%(orgs)s))
