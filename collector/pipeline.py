@@ -1,0 +1,200 @@
+"""One export from its bytes to its answer, whichever door it came through: admission, decode, append, answer.
+
+The doors read bytes and write answers; what a span means is ``decode``'s, what is durable is the writer's.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Protocol
+
+from collector.admission import Admission, Full, Ticket
+from collector.decode import Decoded, Undecodable, decode_traces, decode_traces_json
+from collector.log_events import decode_logs, decode_logs_json
+from collector.log_format import Sparse, where
+from collector.metrics import ANSWER_SECONDS, BYTES, DECODE_SECONDS, DECODED, REFUSED, REJECTED, Metrics
+from collector.otlp_status import Answer, Answers, Encoding, Outcome, Signal, accept, refuse
+from collector.writer import GroupWriter, Settled
+from finops.event_time import split_late
+from finops.spans import LedgerUnavailable, Rejected, SpanRecord
+
+REASONS_SHOWN_MAX = 8
+_NOUNS = {Signal.TRACES: "span", Signal.LOGS: "log record", Signal.METRICS: "data point"}
+logger = logging.getLogger("collector.receive")
+
+
+class Decode(Protocol):
+    """Bytes to spans of ``tenant``. Raises ``Undecodable`` when not one span can be salvaged."""
+
+    def __call__(self, body: bytes, tenant: str, received_ns: int) -> Decoded: ...
+
+
+DECODERS: dict[tuple[Signal, Encoding], Decode] = {
+    (Signal.TRACES, Encoding.PROTOBUF): decode_traces,
+    (Signal.TRACES, Encoding.JSON): decode_traces_json,
+    (Signal.LOGS, Encoding.PROTOBUF): decode_logs,
+    (Signal.LOGS, Encoding.JSON): decode_logs_json,
+}
+
+
+class Taken(NamedTuple):
+    """What of one export goes to the ledger."""
+
+    records: list[SpanRecord]
+    rejected: list[Rejected]
+
+
+class Clock(NamedTuple):
+    """Time as arguments: Unix nanoseconds, and monotonic seconds."""
+
+    unix_ns: Callable[[], int]
+    monotonic: Callable[[], float]
+
+
+class Pipeline:
+    """Answers exports. A signal without a decoder is accepted, ignored and counted."""
+
+    def __init__(
+        self,
+        decoders: Mapping[tuple[Signal, Encoding], Decode],
+        writer: GroupWriter,
+        admission: Admission,
+        metrics: Metrics,
+        answers: Answers,
+        clock: Clock,
+        *,
+        answer_seconds_max: float,
+        inline_decode_bytes_max: int,
+        accept_days_max: int,
+    ) -> None:
+        self._decoders = decoders
+        self._writer = writer
+        self._admission = admission
+        self._metrics = metrics
+        self._answers = answers
+        self._clock = clock
+        self._answer_seconds_max = answer_seconds_max
+        self._inline_decode_bytes_max = inline_decode_bytes_max
+        self._accept_days_max = accept_days_max
+        self._sparse = Sparse(clock.monotonic)
+        self._decode_thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
+
+    def close(self) -> None:
+        """Let the decoding thread go."""
+        self._decode_thread.shutdown(wait=False)
+
+    def refusal(self, tenant: str, size: int = 0) -> Answer | None:
+        """What to answer without reading the body, or None: come in."""
+        full = self._admission.refusal(tenant, size)
+        return self._full(full) if full is not None else None
+
+    async def answer(self, signal: Signal, transport: str, encoding: Encoding, tenant: str, body: bytes) -> Answer:
+        """Answers one export after what it holds is durable. Never raises but for cancellation."""
+        began = self._clock.monotonic()
+        self._metrics.count(BYTES, signal.value, transport, by=len(body))
+        try:
+            return await self._export(signal, encoding, tenant, body)
+        except LedgerUnavailable as unavailable:
+            return self._answers.retry(Outcome.UNAVAILABLE, str(unavailable))
+        except Exception as fault:  # noqa: BLE001 - a fault of ours must not make a sender drop its data
+            return self.fault(fault)
+        finally:
+            self._metrics.observe(ANSWER_SECONDS, self._clock.monotonic() - began, signal.value)
+
+    def fault(self, fault: Exception) -> Answer:
+        """The answer to a fault of our own: keep your data and come back."""
+        self._warn("fault", "unexpected fault", fault=where(fault))
+        return self._answers.retry(Outcome.UNAVAILABLE, "internal fault")
+
+    async def _export(self, signal: Signal, encoding: Encoding, tenant: str, body: bytes) -> Answer:
+        decode = self._decoders.get((signal, encoding))
+        if decode is None:
+            self._warn(f"ignored {signal.value}", f"{signal.value} are accepted and ignored: they carry no cost")
+            return Answer(Outcome.IGNORED)
+        if not body and encoding is Encoding.PROTOBUF:
+            return accept()
+        ticket = self._admission.admit(tenant, len(body))
+        if isinstance(ticket, Full):
+            return self._full(ticket)
+        settled, rejected = await self._decode_and_submit(signal, decode, ticket, tenant, body)
+        if isinstance(settled, Answer):
+            return settled
+        return await self._settled(signal, settled, rejected)
+
+    async def _decode_and_submit(
+        self, signal: Signal, decode: Decode, ticket: Ticket, tenant: str, body: bytes
+    ) -> tuple["asyncio.Future[Settled | LedgerUnavailable] | Answer", Sequence[Rejected]]:
+        """Hands the ticket over to the writer, or gives it back."""
+        handed_over = False
+        try:
+            arrived_ns = self._clock.unix_ns()
+            decoded = await self._decoded(decode, body, tenant, arrived_ns)
+            if decoded is None:
+                return refuse(Outcome.UNDECODABLE, f"no {_NOUNS[signal]} could be read from this body"), ()
+            if not decoded.records and not decoded.rejected:
+                return accept(), ()
+            ticket.hold_spans(len(decoded.records) + len(decoded.rejected))
+            settled = self._writer.submit(decoded.records, decoded.rejected, arrived_ns)
+            settled.add_done_callback(lambda _: ticket.leave())
+            handed_over = True
+            return settled, decoded.rejected
+        finally:
+            if not handed_over:
+                ticket.leave()
+
+    async def _decoded(self, decode: Decode, body: bytes, tenant: str, arrived_ns: int) -> Taken | None:
+        began = self._clock.monotonic()
+        try:
+            if len(body) <= self._inline_decode_bytes_max:
+                decoded = decode(body, tenant, arrived_ns)
+            else:
+                loop = asyncio.get_running_loop()
+                decoded = await loop.run_in_executor(self._decode_thread, decode, body, tenant, arrived_ns)
+        except Undecodable:
+            digest = hashlib.sha256(body).hexdigest()[:16]
+            self._warn("undecodable", "undecodable body", bytes=len(body), sha256=digest)
+            return None
+        self._metrics.observe(DECODE_SECONDS, self._clock.monotonic() - began)
+        kept, late = split_late(decoded.records, arrived_ns, self._accept_days_max)
+        taken = Taken(kept, [refused._replace(tenant=tenant) for refused in (*decoded.rejected, *late)])
+        self._metrics.count(DECODED, "kept", by=len(taken.records))
+        self._metrics.count(DECODED, "rejected", by=len(taken.rejected))
+        for refused in taken.rejected:
+            self._metrics.count(REJECTED, refused.reason)
+        return taken
+
+    async def _settled(
+        self, signal: Signal, settled: "asyncio.Future[Settled | LedgerUnavailable]", rejected: Sequence[Rejected]
+    ) -> Answer:
+        # wait() leaves the future alone when the sender goes away or time runs out: its group goes on.
+        done, _ = await asyncio.wait({settled}, timeout=self._answer_seconds_max)
+        if not done:
+            return self._answers.retry(Outcome.UNAVAILABLE, "not durable in time")
+        outcome = settled.result()
+        if isinstance(outcome, LedgerUnavailable):
+            return self._answers.retry(Outcome.UNAVAILABLE, str(outcome) or "the ledger is unavailable")
+        refused = [*rejected, *outcome.refused]
+        return accept(len(refused), render_reasons(refused, _NOUNS[signal]))
+
+    def _full(self, full: Full) -> Answer:
+        self._metrics.count(REFUSED, full.reason)
+        if full.reason == "draining":
+            return self._answers.retry(Outcome.UNAVAILABLE, "the collector is stopping")
+        return self._answers.retry(Outcome.FULL, f"no room now ({full.reason})")
+
+    def _warn(self, kind: str, message: str, **facts: object) -> None:
+        held_back = self._sparse.held_back(kind)
+        if held_back is not None:
+            logger.warning(message, extra={**facts, "held_back": held_back})
+
+
+def render_reasons(rejected: Sequence[Rejected], noun: str) -> str:
+    """``3 spans refused: bad_usage 2, invalid_id 1``; '' for none."""
+    if not rejected:
+        return ""
+    counts = Counter(refused.reason for refused in rejected).most_common(REASONS_SHOWN_MAX)
+    plural = "" if len(rejected) == 1 else "s"
+    return f"{len(rejected)} {noun}{plural} refused: " + ", ".join(f"{reason} {count}" for reason, count in counts)

@@ -1,0 +1,156 @@
+"""The OTLP/gRPC door: raw bytes in, OTLP's status codes out, and gRPC's own health service.
+
+No generated servicer: a framework that parses for us answers UNKNOWN to one bad byte, which makes senders drop a whole
+batch. The handlers take a stream although senders send one message, because only then nothing is read before the
+sender is known and there is room.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from collector.health import Readiness
+from collector.metrics import REQUESTS, Metrics
+from collector.otlp_status import Answer, Encoding, Outcome, Signal, refuse, render_success, render_trailers
+from collector.pipeline import Pipeline
+from collector.senders import Senders
+from collector.settings import Settings
+
+SERVICES = {
+    Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
+    Signal.LOGS: "opentelemetry.proto.collector.logs.v1.LogsService",
+    Signal.METRICS: "opentelemetry.proto.collector.metrics.v1.MetricsService",
+}
+HEALTH_SERVICE = "grpc.health.v1.Health"
+_SERVING, _NOT_SERVING = b"\x08\x01", b"\x08\x02"
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def grpc_options(settings: Settings) -> list[tuple[str, int]]:
+    """Channel arguments. Defaults of grpcio that differ cut calls short, leave mute sockets open or buffer too much."""
+    return [
+        ("grpc.so_reuseport", int(settings.reuse_port)),
+        ("grpc.max_receive_message_length", settings.message_bytes_max),
+        ("grpc.max_concurrent_streams", settings.grpc_streams_max),
+        ("grpc.http2.bdp_probe", int(settings.grpc_bdp_probe)),
+        ("grpc.http2.lookahead_bytes", settings.grpc_lookahead_bytes),
+        ("grpc.http2.min_ping_interval_without_data_ms", settings.grpc_ping_ms_min),
+        ("grpc.http2.max_ping_strikes", settings.grpc_ping_strikes_max),
+        ("grpc.keepalive_permit_without_calls", int(settings.grpc_keepalive_idle)),
+        ("grpc.keepalive_time_ms", settings.grpc_keepalive_ms),
+        ("grpc.keepalive_timeout_ms", settings.grpc_keepalive_timeout_ms),
+        ("grpc.max_connection_idle_ms", settings.grpc_idle_ms_max),
+        ("grpc.max_connection_age_ms", settings.grpc_age_ms_max),
+        ("grpc.max_connection_age_grace_ms", settings.grpc_age_grace_ms),
+        ("grpc.server_handshake_timeout_ms", settings.grpc_handshake_ms_max),
+        ("grpc.max_metadata_size", settings.grpc_metadata_bytes_max),
+    ]
+
+
+class GrpcReceiver:
+    """A grpc.aio server with the three Export methods and health."""
+
+    def __init__(
+        self, settings: Settings, pipeline: Pipeline, senders: Senders, readiness: Readiness, metrics: Metrics
+    ) -> None:
+        self._settings = settings
+        self._pipeline = pipeline
+        self._senders = senders
+        self._readiness = readiness
+        self._metrics = metrics
+        self._server: Any = None
+
+    async def start(self) -> int:
+        """Listen; returns the port. Raises ``OSError`` when the address cannot be had."""
+        self._server = grpc.aio.server(options=grpc_options(self._settings))
+        handlers = [
+            grpc.method_handlers_generic_handler(
+                service, {"Export": grpc.stream_unary_rpc_method_handler(partial(self._export, signal))}
+            )
+            for signal, service in SERVICES.items()
+        ]
+        self._server.add_generic_rpc_handlers((*handlers, self._health_handler()))
+        try:
+            port = self._bind(str(self._settings.grpc))
+        except RuntimeError as refused:
+            raise OSError(f"cannot listen on {self._settings.grpc} for OTLP/gRPC") from refused
+        await self._server.start()
+        return port
+
+    async def stop(self, within_seconds: float) -> None:
+        """New exports are refused at once; those inside get ``within_seconds``."""
+        if self._server is not None:
+            await self._server.stop(within_seconds)
+
+    def _bind(self, address: str) -> int:
+        settings = self._settings
+        if settings.tls_certificate is None or settings.tls_key is None:
+            return int(self._server.add_insecure_port(address))
+        client_ca = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
+        credentials = grpc.ssl_server_credentials(
+            [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())],
+            root_certificates=client_ca,
+            require_client_auth=client_ca is not None,
+        )
+        return int(self._server.add_secure_port(address, credentials))
+
+    async def _export(self, signal: Signal, requests: AsyncIterator[bytes], context: Any) -> bytes:
+        try:
+            answer = await self._answer(signal, requests, context)
+        except Exception as fault:  # noqa: BLE001 - an exception would be UNKNOWN to the sender, and UNKNOWN means drop
+            answer = self._pipeline.fault(fault)
+        self._metrics.count(REQUESTS, signal.value, "grpc", answer.outcome.label)
+        if answer.outcome.grpc:
+            await context.abort(_CODES[answer.outcome.grpc], answer.message, render_trailers(answer))
+        return render_success(answer, Encoding.PROTOBUF, signal)
+
+    async def _answer(self, signal: Signal, requests: AsyncIterator[bytes], context: Any) -> Answer:
+        metadata = dict(context.invocation_metadata() or ())
+        tenant = await self._senders.tenant(metadata.get("authorization"))
+        if isinstance(tenant, Answer):
+            return tenant
+        refusal = self._pipeline.refusal(tenant)
+        if refusal is not None:
+            return refusal
+        try:
+            async with asyncio.timeout(self._settings.body_ms_max / 1000):
+                body = await anext(requests, None)
+        except TimeoutError:
+            return refuse(Outcome.SLOW, "the export was not sent in time")
+        if body is None:
+            return refuse(Outcome.UNDECODABLE, "no message was sent")
+        return await self._pipeline.answer(signal, "grpc", Encoding.PROTOBUF, tenant, body)
+
+    def _health_handler(self) -> Any:
+        return grpc.method_handlers_generic_handler(
+            HEALTH_SERVICE,
+            {
+                "Check": grpc.unary_unary_rpc_method_handler(self._check),
+                "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
+            },
+        )
+
+    async def _check(self, request: bytes, context: Any) -> bytes:
+        if _service_asked(request) not in ("", *SERVICES.values()):
+            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+        return _SERVING if self._readiness.is_ready else _NOT_SERVING
+
+    async def _watch(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+        if _service_asked(request) not in ("", *SERVICES.values()):
+            yield b"\x08\x03"
+            return
+        async for state in self._readiness.states():
+            yield _SERVING if state == "ready" else _NOT_SERVING
+
+
+def _service_asked(request: bytes) -> str:
+    """HealthCheckRequest has one field, a name shorter than 128 bytes; anything else is no service of ours."""
+    if not request:
+        return ""
+    if request[0] != 0x0A or len(request) < 2 or request[1] != len(request) - 2:
+        return "?"
+    return request[2:].decode("utf-8", "replace")

@@ -1,0 +1,140 @@
+"""Who is sending: from a bearer token to a tenant, asked before the body is read.
+
+Where no ingest token exists the door is open and the tenant is ''. Answers of the ledger are remembered for a short
+while, in a bounded cache, by the full digest of the token; and for longer while the ledger cannot be asked, because
+then nobody can have revoked a token either.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from collector.otlp_status import Answer, Answers, Outcome, refuse
+from finops.access import Grant, Scope, token_digest
+from finops.spans import LedgerUnavailable
+
+CACHED_TOKENS_MAX = 10_000
+CACHED_SECONDS = 10.0
+STALE_SECONDS_MAX = 3600.0
+"""So long an answer holds while the ledger cannot be asked."""
+ASK_AGAIN_SECONDS = 1.0
+"""After the ledger could not be asked."""
+EVERYBODY = ""
+T = TypeVar("T")
+
+
+class IngestTokens(Protocol):
+    """What the ledger knows of tokens. Both raise ``LedgerUnavailable`` while it cannot be asked."""
+
+    async def grant(self, digest: bytes) -> Grant | None:
+        """What the token of this SHA-256 allows now."""
+        ...
+
+    async def any_ingest(self) -> bool:
+        """Whether a valid token made for sending exists."""
+        ...
+
+
+class _Remembered(NamedTuple):
+    grant: Grant | None
+    asked: float
+    until: float
+
+
+class Senders:
+    """The door-keeper. ``monotonic`` is a clock in seconds; the ledger gets ``ask_seconds_max`` for an answer."""
+
+    def __init__(
+        self,
+        tokens: IngestTokens | None,
+        answers: Answers,
+        monotonic: Callable[[], float],
+        *,
+        required: bool,
+        ask_seconds_max: float,
+    ) -> None:
+        self._tokens = tokens
+        self._answers = answers
+        self._monotonic = monotonic
+        self._required = required
+        self._ask_seconds_max = ask_seconds_max
+        self._silent_until = float("-inf")
+        self._cache: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._closed_door = False
+        self._asked_door = self._door_until = float("-inf")
+
+    async def tenant(self, authorization: str | None) -> str | Answer:
+        """Tenant of the sender with this Authorization header, or what to answer instead of listening to it."""
+        if self._tokens is None:
+            return EVERYBODY
+        try:
+            return await self._tenant(self._tokens, authorization)
+        except LedgerUnavailable:
+            return self._answers.retry(Outcome.UNAVAILABLE, "tokens cannot be checked now")
+
+    async def _tenant(self, tokens: IngestTokens, authorization: str | None) -> str | Answer:
+        scheme, _, secret = (authorization or "").strip().partition(" ")
+        secret = secret.strip()
+        if secret and scheme.lower() == "bearer":
+            grant = await self._grant(tokens, token_digest(secret))
+            if grant is not None and grant.allows(Scope.INGEST):
+                return grant.org_id or EVERYBODY
+        if not await self._is_closed(tokens):
+            return EVERYBODY
+        return refuse(Outcome.UNAUTHENTICATED, "a valid ingest token is needed: authorization=Bearer <token>")
+
+    async def _grant(self, tokens: IngestTokens, digest: bytes) -> Grant | None:
+        now = self._monotonic()
+        known = self._cache.get(digest)
+        if known is not None and now < known.until:
+            return known.grant
+        try:
+            grant = await self._asked(tokens.grant(digest))
+        except LedgerUnavailable:
+            if known is None or now - known.asked > STALE_SECONDS_MAX:
+                raise
+            self._cache[digest] = known._replace(until=self._monotonic() + ASK_AGAIN_SECONDS)
+            return known.grant
+        self._cache[digest] = _Remembered(grant, now, now + CACHED_SECONDS)
+        self._cache.move_to_end(digest)
+        if len(self._cache) > CACHED_TOKENS_MAX:
+            self._cache.popitem(last=False)
+        return grant
+
+    async def _is_closed(self, tokens: IngestTokens) -> bool:
+        if self._required:
+            return True
+        now = self._monotonic()
+        if now < self._door_until:
+            return self._closed_door
+        try:
+            await self._ask_door(tokens)
+        except LedgerUnavailable:
+            if now - self._asked_door > STALE_SECONDS_MAX:
+                raise
+            self._door_until = self._monotonic() + ASK_AGAIN_SECONDS
+        return self._closed_door
+
+    async def ask_door(self) -> None:
+        """Asks the ledger now, whatever is remembered. Raises ``LedgerUnavailable`` where it does not answer."""
+        if self._tokens is not None:
+            self._silent_until = float("-inf")
+            await self._ask_door(self._tokens)
+
+    async def _ask_door(self, tokens: IngestTokens) -> None:
+        now = self._monotonic()
+        self._closed_door = await self._asked(tokens.any_ingest())
+        self._asked_door, self._door_until = now, now + CACHED_SECONDS
+
+    async def _asked(self, question: Coroutine[Any, Any, T]) -> T:
+        """The ledger's answer; while it is known to say nothing, nobody else waits for it."""
+        if self._monotonic() < self._silent_until:
+            question.close()
+            raise LedgerUnavailable("the ledger does not answer")
+        try:
+            async with asyncio.timeout(self._ask_seconds_max):
+                return await question
+        except TimeoutError as fault:
+            self._silent_until = self._monotonic() + ASK_AGAIN_SECONDS
+            raise LedgerUnavailable("the ledger does not answer in time") from fault

@@ -1,0 +1,175 @@
+"""The collector put together from what it is handed: doors, pipeline, writer; started and drained in order.
+
+Which ledger, clock and environment there are is ``__main__``'s to say.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from collector.admission import Admission, Limits
+from collector.asgi_server import AsgiServer
+from collector.health import HealthPages, Readiness, watch_loop
+from collector.http_receiver import HttpReceiver
+from collector.ledger_watch import LedgerWatch
+from collector.metrics import Metrics
+from collector.otlp_status import Answers, Encoding, Signal
+from collector.pipeline import Clock, Decode, Pipeline
+from collector.receiver import GrpcReceiver
+from collector.senders import IngestTokens, Senders
+from collector.settings import Address, Settings
+from collector.spool import Spool
+from collector.spool_overflow import Limits as SpoolLimits
+from collector.spool_overflow import Overflow
+from collector.writer import GroupWriter, Ledger
+
+HEALTH_CONNECTIONS_MAX = 100
+TOKEN_SHARE = 0.25
+"""Of the time until a sender is answered, so much at most is for its token; the rest for the commit."""
+LAST_SECONDS = 0.5
+"""Kept back from the drain for closing what is closed last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where the collector really listens."""
+
+    grpc: Address
+    http: Address
+    metrics: Address
+
+
+class Service:
+    """One collector. ``start`` once, ``stop`` once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        tokens: IngestTokens | None,
+        decoders: Mapping[tuple[Signal, Encoding], Decode],
+        clock: Clock,
+        random: Callable[[], float],
+    ) -> None:
+        self.metrics = Metrics()
+        self.readiness = Readiness()
+        self._settings = settings
+        self._clock = clock
+        limits = Limits(
+            bytes=settings.admitted_bytes_max,
+            spans=settings.admitted_spans_max,
+            requests=settings.admitted_requests_max,
+            age_ns=settings.admitted_age_ms_max * 1_000_000,
+        )
+        self.admission = Admission(limits, lambda: int(clock.monotonic() * 1e9))
+        self._overflow = self._spooled(ledger)
+        self._writer = GroupWriter(
+            self._overflow or ledger,
+            self.metrics,
+            group_spans=settings.group_spans_max,
+            queue_requests=settings.admitted_requests_max,
+            seconds=clock.monotonic,
+        )
+        answers = Answers(random)
+        self._answer_seconds_max = settings.answer_ms_max / 1000
+        self._pipeline = Pipeline(
+            decoders,
+            self._writer,
+            self.admission,
+            self.metrics,
+            answers,
+            clock,
+            answer_seconds_max=self._answer_seconds_max * (1 - TOKEN_SHARE),
+            inline_decode_bytes_max=settings.inline_decode_bytes_max,
+            accept_days_max=settings.accept_days_max,
+        )
+        senders = self._door_keeper(tokens, answers)
+        self._watch = self._ledger_watch(senders)
+        self._grpc = GrpcReceiver(settings, self._pipeline, senders, self.readiness, self.metrics)
+        self._http = self._http_door(senders)
+        self._pages = AsgiServer(
+            HealthPages(self.readiness, self.admission, self.metrics, self._watch, self._overflow),
+            settings.metrics,
+            connections_max=HEALTH_CONNECTIONS_MAX,
+            header_seconds_max=settings.header_ms_max / 1000,
+        )
+        self._watching: list[asyncio.Task[None]] = []
+
+    def _spooled(self, ledger: Ledger) -> Overflow | None:
+        settings = self._settings
+        if settings.spool_dir is None:
+            return None
+        spool = Spool(settings.spool_dir, settings.spool_bytes_max)
+        limits = SpoolLimits(settings.spool_after_ms / 1000, settings.group_spans_max)
+        return Overflow(ledger, spool, self.metrics, limits, self._clock.monotonic, self._clock.unix_ns)
+
+    def _door_keeper(self, tokens: IngestTokens | None, answers: Answers) -> Senders:
+        return Senders(
+            tokens,
+            answers,
+            self._clock.monotonic,
+            required=self._settings.tokens_required,
+            ask_seconds_max=self._answer_seconds_max * TOKEN_SHARE,
+        )
+
+    def _ledger_watch(self, senders: Senders) -> LedgerWatch:
+        return LedgerWatch(
+            senders.ask_door,
+            self._clock.monotonic,
+            self.readiness if self._overflow is None else None,
+            silent_seconds_max=self._settings.ledger_silent_ms_max / 1000,
+        )
+
+    def _http_door(self, senders: Senders) -> AsgiServer:
+        settings = self._settings
+        receiver = HttpReceiver(
+            self._pipeline,
+            senders,
+            self.metrics,
+            bytes_max=settings.message_bytes_max,
+            body_seconds_max=settings.body_ms_max / 1000,
+        )
+        return AsgiServer(
+            receiver,
+            settings.http,
+            connections_max=settings.http_connections_max,
+            header_seconds_max=settings.header_ms_max / 1000,
+            tls_certificate=settings.tls_certificate,
+            tls_key=settings.tls_key,
+            tls_client_ca=settings.tls_client_ca,
+            reuse_port=settings.reuse_port,
+        )
+
+    async def start(self) -> Listening:
+        """Returns when every port accepts. Raises ``OSError`` when one cannot be had; then ``stop`` cleans up."""
+        settings = self._settings
+        lag = watch_loop(self.metrics, self._clock.monotonic)
+        self._watching = [asyncio.create_task(lag, name="loop lag"), asyncio.create_task(self._watch.run())]
+        if self._overflow is not None:
+            await self._overflow.start()
+        self._writer.start()
+        metrics = settings.metrics._replace(port=await self._pages.start())
+        grpc = settings.grpc._replace(port=await self._grpc.start())
+        http = settings.http._replace(port=await self._http.start())
+        self.readiness.become("ready")
+        return Listening(grpc=grpc, http=http, metrics=metrics)
+
+    async def stop(self) -> bool:
+        """Refuse newcomers, let those inside finish, append what is queued. False: time ran out."""
+        began = self._clock.monotonic()
+
+        def left() -> float:
+            return max(0.0, self._settings.drain_ms_max / 1000 - LAST_SECONDS - (self._clock.monotonic() - began))
+
+        self.readiness.become("draining")
+        self.admission.close()
+        await asyncio.gather(self._grpc.stop(left()), self._http.stop(left()))
+        drained = await self._writer.stop(left())
+        if self._overflow is not None:
+            await self._overflow.stop(left())
+        await self._pages.stop(LAST_SECONDS / 2)
+        self._pipeline.close()
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        return drained

@@ -1,0 +1,237 @@
+"""Group commit: while one append runs the next group forms, so batching costs no waiting.
+
+Every export gets its own answer, after the commit that made it durable. Durability itself is the ledger's; which
+exports may queue at all is ``admission``'s.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from collector.log_format import where
+from collector.metrics import (
+    APPEND_FAILURES,
+    APPEND_SECONDS,
+    APPENDED,
+    CONFLICTS,
+    GROUP_REQUESTS,
+    GROUP_SPANS,
+    Metrics,
+)
+from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord
+
+POISONOUS_SPANS_MAX = 16
+"""More spans than this refused one by one in one export: the fault is the ledger's, not theirs."""
+POISON = "refused_by_ledger"
+logger = logging.getLogger("collector.append")
+
+
+class Ledger(Protocol):
+    """Where spans become durable."""
+
+    async def append(self, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int) -> AppendOutcome:
+        """Returns after the commit. Raises ``LedgerUnavailable`` when nothing was kept and retrying can help."""
+        ...
+
+
+class Settled(NamedTuple):
+    """What became of one export."""
+
+    group: AppendOutcome
+    """Of the whole commit it was part of."""
+    refused: Sequence[Rejected] = ()
+    """Its spans that only the ledger found out to be indigestible; they are in suspense."""
+
+
+class Export(NamedTuple):
+    """One decoded export waiting for its group."""
+
+    batch: Sequence[SpanRecord]
+    rejected: Sequence[Rejected]
+    arrived_ns: int
+    """Unix nanoseconds."""
+    settled: "asyncio.Future[Settled | LedgerUnavailable]"
+
+    @property
+    def spans(self) -> int:
+        """Believed and not believed."""
+        return len(self.batch) + len(self.rejected)
+
+
+class GroupWriter:
+    """One task that appends; ``seconds`` is a monotonic clock.
+
+    ``doubts_ledger``: an export of which nothing can be appended is given back to its sender, unless the database says
+    that its values are at fault. Off where there is no sender any more.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        metrics: Metrics,
+        *,
+        group_spans: int,
+        queue_requests: int,
+        seconds: Callable[[], float],
+        doubts_ledger: bool = True,
+    ) -> None:
+        self._ledger = ledger
+        self._metrics = metrics
+        self._group_spans = group_spans
+        self._queue_requests = queue_requests
+        self._seconds = seconds
+        self._doubts_ledger = doubts_ledger
+        self._queue: deque[Export] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin appending; needs a running loop."""
+        self._task = asyncio.create_task(self._run(), name="append")
+
+    def submit(
+        self, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int
+    ) -> "asyncio.Future[Settled | LedgerUnavailable]":
+        """Queue one export. The future is never cancelled from here: shield it if its sender may go away."""
+        settled: asyncio.Future[Settled | LedgerUnavailable] = asyncio.get_running_loop().create_future()
+        if self._stopping or self._task is None:
+            settled.set_result(LedgerUnavailable("the collector is stopping"))
+        elif len(self._queue) >= self._queue_requests:
+            settled.set_result(LedgerUnavailable("too many exports are waiting"))
+        else:
+            self._queue.append(Export(batch, rejected, arrived_ns, settled))
+            self._wake.set()
+        return settled
+
+    async def stop(self, within_seconds: float) -> bool:
+        """Append what is queued and stop. False: time ran out and the rest was answered UNAVAILABLE."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is None:
+            return True
+        _, late = await asyncio.wait({self._task}, timeout=max(0.0, within_seconds))
+        if late:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        self._settle(list(self._queue), LedgerUnavailable("the collector is stopping"))
+        self._queue.clear()
+        return not late
+
+    async def _run(self) -> None:
+        while True:
+            while self._queue:
+                await self._append_group(self._next_group())
+            if self._stopping:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _next_group(self) -> list[Export]:
+        group = [self._queue.popleft()]
+        spans = group[0].spans
+        while self._queue and spans + self._queue[0].spans <= self._group_spans:
+            group.append(self._queue.popleft())
+            spans += group[-1].spans
+        return group
+
+    async def _append_group(self, group: list[Export]) -> None:
+        self._metrics.observe(GROUP_REQUESTS, len(group))
+        self._metrics.observe(GROUP_SPANS, sum(export.spans for export in group))
+        try:
+            outcome = await self._append(
+                [record for export in group for record in export.batch],
+                [refused for export in group for refused in export.rejected],
+                group[0].arrived_ns,
+            )
+        except LedgerUnavailable as unavailable:
+            self._settle(group, unavailable)
+        except asyncio.CancelledError:
+            self._settle(group, LedgerUnavailable("the collector is stopping"))
+            raise
+        except Exception as fault:  # noqa: BLE001 - whatever it is, no export may wait for ever
+            await self._append_apart(group, fault)
+        else:
+            self._settle(group, Settled(outcome))
+
+    async def _append_apart(self, group: list[Export], fault: Exception) -> None:
+        """The group cannot be appended as it is: find whose fault that is, so that nobody else pays for it."""
+        logger.error("append failed, trying each export alone", extra={"fault": where(fault), "exports": len(group)})
+        for export in group:
+            try:
+                settled: Settled | LedgerUnavailable = await self._append_without_poison(export)
+            except LedgerUnavailable as unavailable:
+                settled = unavailable
+            except asyncio.CancelledError:
+                self._settle(group, LedgerUnavailable("the collector is stopping"))
+                raise
+            self._settle([export], settled)
+
+    async def _append_without_poison(self, export: Export) -> Settled:
+        """Halve until the spans that the ledger refuses stand alone, and hand those over as rejected."""
+        poison: list[Rejected] = []
+        doubtful = False
+        total = AppendOutcome()
+        parts = [list(export.batch)]
+        while parts:
+            part = parts.pop()
+            try:
+                total = _sum(total, await self._append(part, [], export.arrived_ns))
+            except LedgerUnavailable:
+                raise
+            except Exception as fault:
+                if len(part) > 1:
+                    middle = len(part) // 2
+                    parts += [part[middle:], part[:middle]]
+                elif part and len(poison) < POISONOUS_SPANS_MAX:
+                    only = part[0]
+                    poison.append(Rejected(POISON, type(fault).__name__, only.trace_id, only.span_id, only.tenant))
+                    doubtful |= not _is_about_data(fault)
+                else:
+                    raise LedgerUnavailable("the ledger refuses everything") from fault
+        if doubtful and self._doubts_ledger and len(poison) == len(export.batch):
+            # Not one span was taken, and not for its values: more likely the fault is ours, and no span may pay for it.
+            raise LedgerUnavailable("the ledger takes nothing of it")
+        try:
+            total = _sum(total, await self._append([], [*export.rejected, *poison], export.arrived_ns))
+        except LedgerUnavailable:
+            raise
+        except Exception as fault:
+            raise LedgerUnavailable("the ledger refuses suspense") from fault
+        return Settled(total, poison)
+
+    async def _append(
+        self, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int
+    ) -> AppendOutcome:
+        began = self._seconds()
+        try:
+            outcome = await self._ledger.append(batch, rejected, arrived_ns)
+        except LedgerUnavailable:
+            self._metrics.count(APPEND_FAILURES, "unavailable")
+            raise
+        except Exception:
+            self._metrics.count(APPEND_FAILURES, "refused")
+            raise
+        finally:
+            self._metrics.observe(APPEND_SECONDS, self._seconds() - began)
+        for name in ("posted", "redelivered", "suspense", "ignored"):
+            self._metrics.count(APPENDED, name, by=getattr(outcome, name))
+        self._metrics.count(CONFLICTS, by=outcome.conflicts)
+        return outcome
+
+    @staticmethod
+    def _settle(group: Sequence[Export], settled: Settled | LedgerUnavailable) -> None:
+        for export in group:
+            if not export.settled.done():
+                export.settled.set_result(settled)
+
+
+def _is_about_data(fault: Exception) -> bool:
+    """Whether the database says that a value cannot be stored (data exception, integrity constraint violation)."""
+    return str(getattr(fault, "sqlstate", None) or "").startswith(("22", "23"))
+
+
+def _sum(one: AppendOutcome, other: AppendOutcome) -> AppendOutcome:
+    return AppendOutcome(*(a + b for a, b in zip(one, other, strict=True)))
