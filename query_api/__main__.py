@@ -1,0 +1,179 @@
+"""``python -m query_api``: reads the environment, opens the ledger, listens, and drains on SIGTERM.
+
+The only module of this room that knows the ledger, the clock and the environment. Standard output carries one line,
+``ready query_api http://127.0.0.1:8080``; everything else goes to standard error.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from uuid import uuid4
+
+from starlette.applications import Starlette
+
+from finops.access import Scope
+from ledger.audit import AuditTrail
+from ledger.baselines import BaselineStore
+from ledger.catalogue import bundled_catalogue
+from ledger.coverage import CoverageReports
+from ledger.operator_rates import OperatorRates
+from ledger.pool import Pool, patience_of, pool
+from ledger.rates import RateStore
+from ledger.reading import has_schema
+from ledger.reports import Reports
+from ledger.reprice import Repricing
+from ledger.sessions import SessionReports
+from ledger.storage_state import engine_of
+from ledger.tokens import TokenStore, any_with
+from ledger.unpriced import UnpricedCalls
+from query_api.application import application
+from query_api.auth import Gate
+from query_api.endpoints.audit import AuditEndpoints
+from query_api.endpoints.baselines import BaselineEndpoints
+from query_api.endpoints.burning import Burning, BurnRules
+from query_api.endpoints.costs import Costs
+from query_api.endpoints.deployments import DeploymentEndpoints
+from query_api.endpoints.drill_down import DrillDownEndpoints
+from query_api.endpoints.health import Health, Life, Neighbours
+from query_api.endpoints.prometheus import Prometheus
+from query_api.endpoints.repricing import RepriceEndpoints
+from query_api.endpoints.valuation_rates import ValuationRates
+from query_api.probes import http_status
+from query_api.rate_routes import RateHandlers
+from query_api.routes import Handlers, table
+from query_api.server import HttpServer
+from query_api.settings import BadSettings, Settings, read_settings
+from query_api.unpriced import Sweeper
+
+BAD_SETTINGS, CANNOT_START = 2, 1
+_READERS = [Scope.READ, Scope.METRICS, Scope.RATES, Scope.BASELINES, Scope.ADMIN]
+_log = logging.getLogger("query_api")
+
+
+class CannotStart(RuntimeError):
+    """The service refuses to start; the message says why and what to do."""
+
+
+def now() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
+
+
+def rate_handlers(connections: Pool, rates: RateStore, sweeper: Sweeper) -> RateHandlers:
+    """The endpoints about rates; each change is followed by a look at the calls that wait for a price."""
+    operator, unpriced = OperatorRates(connections, rates), UnpricedCalls(connections, rates)
+    return RateHandlers(
+        rates=ValuationRates(operator, unpriced, sweeper.want),
+        deployments=DeploymentEndpoints(operator, unpriced, sweeper.want),
+        repricing=RepriceEndpoints(Repricing(connections, rates), uuid4),
+        audit=AuditEndpoints(AuditTrail(connections)),
+    )
+
+
+def build(
+    settings: Settings, connections: Pool, rates: RateStore, life: Life, started_at: datetime, sweeper: Sweeper
+) -> Starlette:
+    """The application over an open pool."""
+    reports, sessions = Reports(connections), SessionReports(connections)
+    neighbours = Neighbours(settings.collector_url, settings.provider_urls, settings.docker_host)
+    rules = BurnRules(settings.window_seconds, settings.idle_seconds, settings.anomaly_multiplier)
+    handlers = Handlers(
+        costs=Costs(reports, lambda: started_at),
+        burning=Burning(sessions, rules),
+        drill_down=DrillDownEndpoints(sessions, CoverageReports(connections)),
+        rates=rate_handlers(connections, rates, sweeper),
+        baselines=BaselineEndpoints(BaselineStore(connections)),
+        health=Health(reports, neighbours, life, http_status, time.monotonic),
+        prometheus=Prometheus(reports),
+        otlp_grpc=str(settings.otlp_grpc),
+    )
+    return application(table(handlers, _version()), Gate(TokenStore(connections), time.monotonic), now)
+
+
+async def run(settings: Settings) -> int:
+    """One query API's life; returns the exit status."""
+    stop = asyncio.Event()
+    for word in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(word, stop.set)
+    connections = pool(
+        settings.database_url,
+        size_max=settings.pool_connections_max,
+        name="finops-query-api",
+        statement_timeout_ms=settings.statement_timeout_ms,
+        patience_seconds=patience_of(settings.statement_timeout_ms),
+    )
+    try:
+        catalogue, _ = await asyncio.gather(asyncio.to_thread(bundled_catalogue), _open(settings, connections))
+        await _serve(settings, connections, RateStore(catalogue), stop)
+    except Exception as fault:
+        _log.critical("cannot start: %s", str(fault).partition("\n")[0])
+        return CANNOT_START
+    finally:
+        await connections.close()
+    return 0
+
+
+async def _open(settings: Settings, connections: Pool) -> None:
+    await connections.open(wait=True, timeout=settings.database_wait_seconds)
+    if not await has_schema(connections):
+        raise CannotStart("the database has no schema of this version yet: run `agent-finops migrate`")
+    _log.info("the ledger is open: %s", await engine_of(connections))
+    if settings.address.is_loopback or settings.insecure:
+        return
+    async with connections.connection() as connection:
+        if not await any_with(connection, _READERS):
+            raise CannotStart(
+                f"FINOPS_API ({settings.address}) listens beyond this machine and no token exists yet: make one with "
+                "`agent-finops token create NAME --scope read`, or set FINOPS_INSECURE=1"
+            )
+
+
+async def _serve(settings: Settings, connections: Pool, rates: RateStore, stop: asyncio.Event) -> None:
+    life, started_at = Life(), now()
+    await Reports(connections).record_start("query_api", started_at)
+    sweeper = Sweeper(UnpricedCalls(connections, rates))
+    app = build(settings, connections, rates, life, started_at, sweeper)
+    server = HttpServer(app, settings.address, settings.connections_max)
+    address = await server.start()
+    sweeping = asyncio.create_task(sweeper.run())
+    sweeping.add_done_callback(_tell_of_a_fault)
+    try:
+        print(f"ready query_api http://{address}", flush=True)
+        await stop.wait()
+    finally:
+        life.draining = True
+        sweeping.cancel()
+        await server.stop(settings.drain_seconds)
+
+
+def _tell_of_a_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        _log.error("unpriced calls are no longer looked for: %s", type(fault).__name__, exc_info=fault)
+
+
+def _version() -> str:
+    try:
+        return version("agent-finops")
+    except PackageNotFoundError:
+        return "0"
+
+
+def main() -> int:
+    """Reads the settings and runs; 2 where they cannot be used, 1 where the service cannot start."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = read_settings(os.environ)
+    except BadSettings as bad:
+        for fault in bad.faults:
+            _log.critical("%s", fault)
+        return BAD_SETTINGS
+    return asyncio.run(run(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

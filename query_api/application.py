@@ -1,0 +1,176 @@
+"""The Starlette application made of the endpoint table: the same gate, the same checks and the same errors for all."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
+
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from finops.access import Grant
+from finops.spans import LedgerUnavailable
+from query_api.auth import Gate
+from query_api.bodies import storable
+from query_api.exchange import Answer, Ask, Endpoint, Open
+from query_api.parameters import read_query
+from query_api.problems import MEDIA_TYPE, Fault, Problem, bad_request, document, not_found
+from query_api.wire import decode, encode
+
+BODY_BYTES_MAX = 64 * 1024
+GZIP_BYTES_MIN = 1024
+NOBODY = Grant("nobody", frozenset())
+
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+_log = logging.getLogger("query_api")
+
+
+class _AnyText(Convertor[str]):
+    """A path's rest, whatever characters it holds; never empty."""
+
+    regex = r"[\s\S]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("text", _AnyText())
+
+
+class PathDoor:
+    """All methods of one path: gate, query, body, answer; and every fault as a problem."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint], gate: Gate, now: Callable[[], datetime]) -> None:
+        self._endpoints = endpoints
+        self._gate = gate
+        self._now = now
+        heads = ["HEAD"] if "GET" in endpoints else []
+        self._allow = ", ".join(sorted([*endpoints, *heads]))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request as an ASGI application."""
+        request = Request(scope, receive)
+        try:
+            response = await self._response(request)
+        except Problem as problem:
+            response = problem_response(problem, request)
+        except LedgerUnavailable:
+            response = problem_response(_ledger_is_away(), request)
+        await response(scope, receive, send)
+
+    async def _response(self, request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        endpoint = self._endpoints.get(method)
+        if endpoint is None:
+            detail = f"{request.method} is not allowed here; allowed: {self._allow}"
+            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": self._allow})
+        grant = NOBODY
+        if not isinstance(endpoint.scope, Open):
+            grant = await self._gate.admit(request.headers.get("authorization"), endpoint.scope)
+        path = _path(request)
+        if not _is_text(request.scope["query_string"]):
+            raise bad_request([Fault("query", "", "is not UTF-8, percent-encoded")])
+        values = read_query(endpoint.parameters, request.query_params.multi_items())
+        body = decode(await _body(request)) if endpoint.body is not None else None
+        accept = request.headers.get("accept", "")
+        answer = await endpoint.handle(Ask(grant, values, path, body, accept, self._now()))
+        return _served(answer, request.headers.get("if-none-match"))
+
+
+def _ledger_is_away() -> Problem:
+    detail = "the database does not answer in time"
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+
+
+def application(endpoints: Iterable[Endpoint], gate: Gate, now: Callable[[], datetime]) -> Starlette:
+    """The ASGI application of the table."""
+    paths: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    routes = [Route(path, PathDoor(methods, gate, now)) for path, methods in paths.items()]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN)],
+        exception_handlers={HTTPException: _http_fault, Exception: _bug},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def problem_response(problem: Problem, request: Request) -> Response:
+    """A problem as a response."""
+    content = encode(document(problem, request.scope.get("path", "")))
+    return Response(content, int(problem.status), _HEADERS | problem.headers, MEDIA_TYPE)
+
+
+def _served(answer: Answer, if_none_match: str | None) -> Response:
+    headers = _HEADERS | dict(answer.headers)
+    tag = headers.get("ETag")
+    if tag is not None and if_none_match is not None and _matches(tag, if_none_match):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if answer.status is HTTPStatus.NO_CONTENT:
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    return Response(answer.content, int(answer.status), headers | {"Content-Type": answer.media_type})
+
+
+def _matches(tag: str, if_none_match: str) -> bool:
+    asked = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
+    return tag in asked or "*" in asked
+
+
+def _is_text(encoded: bytes) -> bool:
+    """Whether percent-encoded bytes are UTF-8."""
+    try:
+        unquote_to_bytes(encoded).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _path(request: Request) -> dict[str, str]:
+    path = {name: str(value) for name, value in request.path_params.items()}
+    text = _is_text(request.scope.get("raw_path") or b"")
+    faults = [
+        Fault("path", name, "holds characters that cannot be stored" if text else "is not UTF-8, percent-encoded")
+        for name, value in path.items()
+        if not (text and storable(value))
+    ]
+    if faults:
+        raise bad_request(faults)
+    return path
+
+
+async def _body(request: Request) -> bytes:
+    content = bytearray()
+    try:
+        async for piece in request.stream():
+            content += piece
+            if len(content) > BODY_BYTES_MAX:
+                detail = f"the body is larger than {BODY_BYTES_MAX} bytes"
+                raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers={"Connection": "close"})
+    except ClientDisconnect:
+        raise bad_request([Fault("body", "", "the body ended early")]) from None
+    return bytes(content)
+
+
+async def _http_fault(request: Request, fault: Exception) -> Response:
+    status = HTTPStatus(fault.status_code) if isinstance(fault, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
+    problem = not_found("no such path") if status is HTTPStatus.NOT_FOUND else Problem(status, status.phrase)
+    return problem_response(problem, request)
+
+
+async def _bug(request: Request, fault: Exception) -> Response:
+    _log.error("%s %s failed: %s", request.method, request.scope.get("path", ""), type(fault).__name__, exc_info=fault)
+    detail = "this is a fault of the service; its log says more"
+    return problem_response(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail), request)

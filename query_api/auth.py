@@ -1,0 +1,81 @@
+"""Who asks: bearer tokens by their hash, remembered for a few seconds. What a token may do is said by ``finops``."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Protocol
+
+from finops.access import Grant, Scope, token_digest
+from finops.reports import Filters
+from query_api.problems import Fault, Problem
+
+REMEMBERED_SECONDS = 10.0
+"""A revoked token stops working within this time."""
+REMEMBERED_MAX = 1024
+"""Valid tokens remembered at once; the longest unused is forgotten."""
+TOKEN_CHARACTERS_MAX = 512
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="agent-finops"'}
+
+
+class Tokens(Protocol):
+    """Where tokens are known."""
+
+    async def grant(self, digest: bytes) -> Grant | None:
+        """What the token with this SHA-256 allows now, or None."""
+
+
+class Gate:
+    """Lets a request pass whose token has the scope its route declares. Unknown tokens are never remembered."""
+
+    def __init__(self, tokens: Tokens, monotonic: Callable[[], float]) -> None:
+        self._tokens = tokens
+        self._monotonic = monotonic
+        self._remembered: OrderedDict[bytes, tuple[float, Grant]] = OrderedDict()
+
+    async def admit(self, authorization: str | None, scope: Scope) -> Grant:
+        """The grant of the request; raises a 401 or 403 problem."""
+        grant = await self._grant(token_digest(_bearer(authorization)))
+        if grant is None:
+            raise Problem(HTTPStatus.UNAUTHORIZED, "the token is unknown, expired or revoked", headers=_CHALLENGE)
+        if not grant.allows(scope):
+            raise Problem(HTTPStatus.FORBIDDEN, f"this token does not have the scope {scope.value}")
+        return grant
+
+    async def _grant(self, digest: bytes) -> Grant | None:
+        now = self._monotonic()
+        found = self._remembered.get(digest)
+        if found is not None and now < found[0]:
+            self._remembered.move_to_end(digest)
+            return found[1]
+        self._remembered.pop(digest, None)
+        grant = await self._tokens.grant(digest)
+        if grant is not None:
+            self._remembered[digest] = (now + REMEMBERED_SECONDS, grant)
+            if len(self._remembered) > REMEMBERED_MAX:
+                self._remembered.popitem(last=False)
+        return grant
+
+
+def within(grant: Grant, filters: Filters) -> Filters:
+    """The filters, narrowed to the organisation the token is bound to; raises a 403 problem where they ask for more."""
+    if grant.org_id is None:
+        return filters
+    if filters.orgs is not None and set(filters.orgs) != {grant.org_id}:
+        raise other_organisation(grant)
+    return filters._replace(orgs=(grant.org_id,))
+
+
+def other_organisation(grant: Grant) -> Problem:
+    """403: the token belongs to one organisation and the request is about another."""
+    fault = Fault("query", "orgId", f"must be {grant.org_id}: this token is bound to it")
+    return Problem(HTTPStatus.FORBIDDEN, "this token is bound to another organisation", [fault])
+
+
+def _bearer(authorization: str | None) -> str:
+    kind, _, token = (authorization or "").strip().partition(" ")
+    token = token.strip()
+    if kind.lower() != "bearer" or not token or len(token) > TOKEN_CHARACTERS_MAX:
+        detail = "send the header Authorization: Bearer <token>; `agent-finops token show` prints one"
+        raise Problem(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGE)
+    return token

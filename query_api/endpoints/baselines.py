@@ -1,0 +1,94 @@
+"""What is normal for an agent, as operators say it."""
+
+from datetime import datetime
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Protocol
+
+from finops.access import Grant
+from finops.agent_names import agent_name
+from finops.reports import Baseline, Filters
+from query_api.answers import BASELINE
+from query_api.auth import other_organisation, within
+from query_api.bodies import BodyReader
+from query_api.exchange import Answer, Ask, told
+from query_api.parameters import filters_of
+from query_api.problems import Fault, bad_request, not_found
+from query_api.shapes import Schema
+from query_api.wire import encode
+
+FIELD = "baselineUsdPerHour"
+BASELINE_USD_PER_HOUR_MAX = Decimal(1_000_000_000)
+DECIMALS_MAX = 12
+DIGITS_MAX = 28
+KEY_BYTES_MAX = 2000
+"""What a key of the database holds."""
+BODY: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": [FIELD],
+    "properties": {FIELD: {"type": "number", "minimum": 0, "maximum": int(BASELINE_USD_PER_HOUR_MAX)}},
+}
+
+
+class Baselines(Protocol):
+    """What is asked of the ledger."""
+
+    async def put(self, org_id: str, agent_id: str, baseline_usd_per_hour: Decimal, changed_by: str) -> Baseline: ...
+    async def delete(self, org_id: str, agent_id: str, changed_by: str, now: datetime) -> bool: ...
+    async def baselines(self, filters: Filters) -> list[Baseline]: ...
+
+
+class BaselineEndpoints:
+    """Endpoints over the stated baselines."""
+
+    def __init__(self, baselines: Baselines) -> None:
+        self._baselines = baselines
+
+    async def all(self, ask: Ask) -> Answer:
+        """Every baseline, by agent."""
+        found = await self._baselines.baselines(within(ask.grant, filters_of(ask.values)))
+        return Answer(encode(BASELINE.render_all(found)))
+
+    async def put(self, ask: Ask) -> Answer:
+        """Stores one agent's baseline under the name the ledger knows and answers the stored row."""
+        amount = _amount(ask.body)
+        org_id, agent_id = _org(ask.grant, ask.values["orgId"]), ask.path["agent_id"]
+        if len((org_id + agent_id).encode()) > KEY_BYTES_MAX:
+            fault = Fault("path", "agent_id", f"must not be longer than {KEY_BYTES_MAX} bytes, with its organisation")
+            raise bad_request([fault])
+        return told(BASELINE, await self._baselines.put(org_id, agent_name(agent_id), amount, ask.grant.name))
+
+    async def delete(self, ask: Ask) -> Answer:
+        """Removes one agent's baseline; 404 where there is none."""
+        org_id, agent_id = _org(ask.grant, ask.values["orgId"]), ask.path["agent_id"]
+        if not await self._baselines.delete(org_id, agent_name(agent_id), ask.grant.name, ask.now):
+            raise not_found("no baseline is stated for this agent")
+        return Answer(b"", status=HTTPStatus.NO_CONTENT)
+
+
+def _amount(raw: object) -> Decimal:
+    body = BodyReader(raw)
+    amount = body.amount(FIELD, required=True)
+    if amount is not None:
+        if amount < 0:
+            body.fault(FIELD, "must not be negative")
+        elif amount > BASELINE_USD_PER_HOUR_MAX:
+            body.fault(FIELD, f"must not be more than {BASELINE_USD_PER_HOUR_MAX}")
+        elif amount and (amount.adjusted() < -DECIMALS_MAX or _too_long(amount)):
+            body.fault(FIELD, f"must not have more than {DECIMALS_MAX} decimals or {DIGITS_MAX} digits")
+    body.finish()
+    assert amount is not None
+    return amount
+
+
+def _too_long(amount: Decimal) -> bool:
+    return len(amount.as_tuple().digits) > DIGITS_MAX or amount.scaleb(DECIMALS_MAX) % 1 != 0
+
+
+def _org(grant: Grant, asked: str | None) -> str:
+    if grant.org_id is None:
+        return asked or ""
+    if asked not in (None, grant.org_id):
+        raise other_organisation(grant)
+    return grant.org_id

@@ -1,0 +1,79 @@
+"""One request understood and one answer given; an endpoint is the table row that joins them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from enum import Enum
+from hashlib import sha256
+from http import HTTPStatus
+from typing import NamedTuple, TypeVar
+
+from finops.access import Grant, Scope
+from finops.reports import Stated
+from query_api.parameters import Parameter, Values
+from query_api.shapes import Schema, Shape
+from query_api.wire import encode
+
+JSON = "application/json"
+
+Rows = TypeVar("Rows")
+
+
+class Open(Enum):
+    """For paths that need no token: they tell nothing about anyone's spend."""
+
+    TO_ALL = "no token"
+
+
+class Ask(NamedTuple):
+    """A request that was let in, with everything in it read and checked against its endpoint's row."""
+
+    grant: Grant
+    values: Values
+    """Query parameters by name."""
+    path: Mapping[str, str]
+    body: object
+    """Decoded JSON of a PUT; None otherwise."""
+    accept: str
+    now: datetime
+
+
+class Answer(NamedTuple):
+    """What goes back."""
+
+    content: bytes
+    media_type: str = JSON
+    status: HTTPStatus = HTTPStatus.OK
+    headers: Mapping[str, str] = {}
+
+
+class Endpoint(NamedTuple):
+    """One method of one path: who may call it, what it takes, and what it answers."""
+
+    method: str
+    path: str
+    scope: Scope | Open
+    handle: Callable[[Ask], Awaitable[Answer]]
+    summary: str
+    parameters: tuple[Parameter, ...] = ()
+    answer: Shape | None = None
+    many: bool = False
+    """The answer is an array of the shape."""
+    body: Schema | None = None
+    media_type: str = JSON
+
+
+def told(shape: Shape, row: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    """One object."""
+    return Answer(encode(shape.render(row)), status=status)
+
+
+def costs_told(tree: object, stated: Stated[Rows]) -> Answer:
+    """A cost answer: with the instant it is complete through, what is not in it yet, and a tag of the content."""
+    content = encode(tree)
+    headers = {
+        "X-Finops-Complete-Through": stated.complete_through.isoformat().replace("+00:00", "Z"),
+        "X-Finops-Pending-Ranges": str(stated.pending_ranges),
+        "ETag": f'"{sha256(content).hexdigest()[:32]}"',
+        "Cache-Control": "private, no-cache",
+    }
+    return Answer(content, headers=headers)

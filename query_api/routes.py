@@ -1,0 +1,131 @@
+"""Every path of the API in one table: method, path, who may ask, what may be asked, what is answered."""
+
+from typing import NamedTuple
+
+from finops.access import Scope
+from query_api.answers import (
+    ALLOCATION,
+    ANOMALY,
+    BASELINE,
+    BURN_RATE,
+    CACHE_IMPACT,
+    MODEL_ALLOCATION,
+    ROI_STATS,
+    TREND,
+)
+from query_api.drill_down_answers import COVERAGE, SESSION, TRACE
+from query_api.endpoints import baselines
+from query_api.endpoints.baselines import BaselineEndpoints
+from query_api.endpoints.burning import Burning
+from query_api.endpoints.costs import Costs
+from query_api.endpoints.documents import json_document, page_file
+from query_api.endpoints.drill_down import DrillDownEndpoints
+from query_api.endpoints.health import Health
+from query_api.endpoints.prometheus import Prometheus
+from query_api.exchange import Endpoint, Open
+from query_api.exposition import PLAIN
+from query_api.openapi import document
+from query_api.parameters import (
+    AGENT,
+    DAYS_OR_START,
+    FAMILIES,
+    FILTERS,
+    ONE_ORG,
+    ORG,
+    PERIOD,
+    STEP,
+    ZONE,
+)
+from query_api.rate_routes import RateHandlers, rate_rows
+
+PREFIX = "/api/v1/finops"
+READ, OPEN = Scope.READ, Open.TO_ALL
+
+
+class Handlers(NamedTuple):
+    """The endpoints, each wired to its own."""
+
+    costs: Costs
+    burning: Burning
+    drill_down: DrillDownEndpoints
+    rates: RateHandlers
+    baselines: BaselineEndpoints
+    health: Health
+    prometheus: Prometheus
+    otlp_grpc: str
+    """Where agents send, for the page to name."""
+
+
+def table(to: Handlers, version: str) -> list[Endpoint]:
+    """The whole table; the OpenAPI document describes all of it, itself included."""
+    rows = [
+        *_costs(to),
+        *_burning(to),
+        *rate_rows(PREFIX, to.rates),
+        *_baselines(to),
+        *_actuator(to),
+        *_page(to.otlp_grpc),
+    ]
+    paths = ("/openapi.json", f"{PREFIX}/openapi.json")
+    placeholders = [Endpoint("GET", path, READ, json_document({}).serve, "This document") for path in paths]
+    described = json_document(document([*rows, *placeholders], version))
+    return [*rows, *(placeholder._replace(handle=described.serve) for placeholder in placeholders)]
+
+
+def _costs(to: Handlers) -> list[Endpoint]:
+    costs, down = to.costs, to.drill_down
+    days, arrived = (*PERIOD, *FILTERS), (*PERIOD, ORG)
+    roi = (DAYS_OR_START, ZONE, *FILTERS)
+    impact = (*PERIOD, STEP, *FILTERS)
+    by_model = f"{PREFIX}/allocations/by-model"
+    session, trace = f"{PREFIX}/sessions/{{id:text}}", f"{PREFIX}/traces/{{id:text}}"
+    return [
+        Endpoint("GET", f"{PREFIX}/trends", READ, costs.trends, "Spend by day and agent", days, TREND, True),
+        Endpoint("GET", f"{PREFIX}/allocations", READ, costs.allocations, "Spend by agent", days, ALLOCATION, True),
+        Endpoint("GET", by_model, READ, costs.by_model, "Spend by model", days, MODEL_ALLOCATION, True),
+        Endpoint("GET", f"{PREFIX}/roi-stats", READ, costs.roi_stats, "Return on caching", roi, ROI_STATS),
+        Endpoint(
+            "GET", f"{PREFIX}/cache-impact", READ, costs.cache_impact, "Caching by time", impact, CACHE_IMPACT, True
+        ),
+        Endpoint("GET", session, READ, down.session, "One session, call by call", (ORG,), SESSION),
+        Endpoint("GET", trace, READ, down.trace, "One trace, call by call", (ORG,), TRACE),
+        Endpoint("GET", f"{PREFIX}/coverage", READ, down.coverage, "What became of every span", arrived, COVERAGE),
+    ]
+
+
+def _burning(to: Handlers) -> list[Endpoint]:
+    rates, abnormal = f"{PREFIX}/burn-rates/active", f"{PREFIX}/anomalies/active"
+    return [
+        Endpoint("GET", rates, READ, to.burning.burn_rates, "How fast sessions spend now", FILTERS, BURN_RATE, True),
+        Endpoint("GET", abnormal, READ, to.burning.anomalies, "Sessions that spend too fast", FILTERS, ANOMALY, True),
+    ]
+
+
+def _baselines(to: Handlers) -> list[Endpoint]:
+    every, one = f"{PREFIX}/baselines", f"{PREFIX}/baselines/{{agent_id:text}}"
+    scope, to_own, body = Scope.BASELINES, (ONE_ORG,), baselines.BODY
+    return [
+        Endpoint("GET", every, READ, to.baselines.all, "Every baseline", (ORG, AGENT), BASELINE, True),
+        Endpoint("PUT", one, scope, to.baselines.put, "Put an agent's baseline", to_own, BASELINE, body=body),
+        Endpoint("DELETE", one, scope, to.baselines.delete, "Remove an agent's baseline", to_own),
+    ]
+
+
+def _actuator(to: Handlers) -> list[Endpoint]:
+    health, root = to.health, "/actuator/health"
+    scrape = "/actuator/prometheus"
+    return [
+        Endpoint("GET", root, OPEN, health.overall, "Health of everything"),
+        Endpoint("GET", f"{root}/liveness", OPEN, health.liveness, "This process runs"),
+        Endpoint("GET", f"{root}/readiness", OPEN, health.readiness, "This process can answer"),
+        Endpoint("GET", f"{root}/{{component}}", OPEN, health.component, "Health of one component"),
+        Endpoint("GET", scrape, Scope.METRICS, to.prometheus.scrape, "Metrics", (FAMILIES,), media_type=PLAIN),
+    ]
+
+
+def _page(otlp_grpc: str) -> list[Endpoint]:
+    files = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js"}
+    return [
+        Endpoint("GET", path, OPEN, page_file(name, otlp_grpc).serve, "The web page", media_type="text/html")
+        for path, name in files.items()
+    ]

@@ -1,0 +1,200 @@
+"""Everything the query API can be told from outside: one frozen value read once from a mapping, all faults at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal, InvalidOperation
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from finops.burn import (
+    IDLE_SECONDS_DEFAULT,
+    MULTIPLIER_DEFAULT,
+    SLOT_SECONDS,
+    WINDOW_SECONDS_DEFAULT,
+    WINDOW_SECONDS_MAX,
+    WINDOW_SECONDS_MIN,
+)
+
+PORT_MAX = 65_535
+OFF = "off"
+"""Says that a neighbour is not there to be asked."""
+
+
+class BadSettings(ValueError):
+    """One or more settings cannot be used; ``faults`` holds one line each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Address(NamedTuple):
+    """Where to listen. Port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The query API's settings; the variables and defaults are in ``VARIABLES``. Units are in the names."""
+
+    database_url: str
+    address: Address
+    otlp_grpc: Address
+    insecure: bool
+    window_seconds: int
+    idle_seconds: int
+    anomaly_multiplier: Decimal
+    collector_url: str | None
+    provider_urls: Mapping[str, str]
+    docker_host: str | None
+    pool_connections_max: int
+    statement_timeout_ms: int
+    connections_max: int
+    drain_seconds: int
+    database_wait_seconds: int
+
+
+class Variable(NamedTuple):
+    """How one setting is told from outside."""
+
+    name: str
+    read: Callable[[str], object]
+    default: str
+    meaning: str
+    secret: bool = False
+
+
+def _address(text: str) -> Address:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
+        raise ValueError("is not host:port")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+def _count(lowest: int, highest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+            raise ValueError(f"is not a whole number from {lowest} to {highest}")
+        return int(text)
+
+    return read
+
+
+def _window(text: str) -> int:
+    seconds = _count(WINDOW_SECONDS_MIN, WINDOW_SECONDS_MAX)(text)
+    if seconds % SLOT_SECONDS:
+        raise ValueError(f"is not a multiple of {SLOT_SECONDS}")
+    return seconds
+
+
+def _multiplier(text: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("is not a number") from None
+    if not found.is_finite() or not 1 <= found <= 1000:
+        raise ValueError("is not a number from 1 to 1000")
+    return found
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("is not 0 or 1")
+    return text == "1"
+
+
+def _database_url(text: str) -> str:
+    if urlsplit(text).scheme not in ("postgresql", "postgres"):
+        raise ValueError("is not set to a postgresql:// address")
+    return text
+
+
+def _url_or_off(text: str) -> str | None:
+    return None if text == OFF else _url(text)
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not an http:// or https:// address")
+    return text
+
+
+def _providers(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for piece in filter(None, (piece.strip() for piece in text.split(","))):
+        name, equals, url = piece.partition("=")
+        if not equals or not name.strip():
+            raise ValueError("is not name=url,name=url")
+        found[name.strip()] = _url(url.strip())
+    return found
+
+
+def _docker(text: str) -> str | None:
+    if text and urlsplit(text).scheme not in ("unix", "tcp", "http", "https"):
+        raise ValueError("is not a unix://, tcp:// or http:// address")
+    return text or None
+
+
+_READY = "http://127.0.0.1:8081/health/ready"
+VARIABLES: dict[str, Variable] = {
+    "database_url": Variable("FINOPS_DATABASE_URL", _database_url, "", "the ledger", secret=True),
+    "address": Variable("FINOPS_API", _address, "127.0.0.1:8080", "the API and the page listen here"),
+    "otlp_grpc": Variable("FINOPS_OTLP_GRPC", _address, "127.0.0.1:4317", "named on the page for agents to send to"),
+    "insecure": Variable("FINOPS_INSECURE", _switch, "0", "listen beyond loopback even before a token exists"),
+    "window_seconds": Variable(
+        "FINOPS_WINDOW_SECONDS", _window, str(WINDOW_SECONDS_DEFAULT), "sliding window of burn rates"
+    ),
+    "idle_seconds": Variable(
+        "FINOPS_SESSION_IDLE_SECONDS", _count(60, 86_400), str(IDLE_SECONDS_DEFAULT), "without a call: no longer active"
+    ),
+    "anomaly_multiplier": Variable(
+        "FINOPS_ANOMALY_MULTIPLIER", _multiplier, str(MULTIPLIER_DEFAULT), "times the baseline is abnormal"
+    ),
+    "collector_url": Variable("FINOPS_COLLECTOR_URL", _url_or_off, _READY, "asked for health; off: not asked"),
+    "provider_urls": Variable("FINOPS_PROVIDERS", _providers, "", "name=url,... of API providers asked for health"),
+    "docker_host": Variable("DOCKER_HOST", _docker, "", "asked for health where set"),
+    "pool_connections_max": Variable("FINOPS_API_POOL_MAX", _count(1, 1000), "8", "connections to the ledger"),
+    "statement_timeout_ms": Variable(
+        "FINOPS_API_STATEMENT_TIMEOUT_MS", _count(10, 600_000), "5000", "until a query is given up"
+    ),
+    "connections_max": Variable("FINOPS_API_CONNECTIONS_MAX", _count(1, 100_000), "1000", "HTTP requests at once"),
+    "drain_seconds": Variable("FINOPS_API_DRAIN_SECONDS", _count(0, 600), "10", "for requests inside after SIGTERM"),
+    "database_wait_seconds": Variable(
+        "FINOPS_API_DATABASE_WAIT_SECONDS", _count(1, 3600), "30", "for the database at start"
+    ),
+}
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from ``environment``; raises ``BadSettings`` with every fault there is."""
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    for field in fields(Settings):
+        variable = VARIABLES[field.name]
+        text = environment.get(variable.name, "").strip() or variable.default
+        try:
+            values[field.name] = variable.read(text)
+        except ValueError as fault:
+            shown = "" if variable.secret else f" ({text!r})"
+            faults.append(f"{variable.name}{shown} {fault}")
+    if faults:
+        raise BadSettings(faults)
+    return Settings(**values)
