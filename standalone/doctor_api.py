@@ -1,0 +1,74 @@
+"""The query API as the doctor reads it, with what each failure means to a person."""
+
+import json
+import urllib.error
+import urllib.request
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+ANSWER_SECONDS = 10.0
+_PREFIX = "/api/v1/finops"
+_SENTENCES = {
+    401: "the API does not know the token (401): `agent-finops token show` prints the one of a data dir",
+    403: "the token may not read costs (403): make one with --scope read",
+}
+
+
+class ApiFault(Exception):
+    """The API did not answer as hoped; the message says what to do."""
+
+
+class Api:
+    """A reader with one token."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url
+        self._token = token
+
+    def down(self) -> list[str]:
+        """What /actuator/health says is down, by name. Raises ApiFault where nothing like it answers."""
+        status, body = self._fetch("/actuator/health")
+        if not isinstance(body, dict) or "status" not in body:
+            raise ApiFault(f"{self.url} is not the query API: it answers {status} to /actuator/health")
+        return [name for name, part in body.get("components", {}).items() if part.get("status") == "DOWN"]
+
+    def get(self, path: str) -> Any:
+        """The JSON below the contract's prefix. Raises ApiFault."""
+        status, body = self._fetch(_PREFIX + path)
+        if status != 200:
+            said = body.get("detail") or body.get("title") if isinstance(body, dict) else None
+            raise ApiFault(
+                _SENTENCES.get(status) or f"{self.url}{_PREFIX}{path} answers {status}: {said or 'no reason'}"
+            )
+        return body
+
+    def session_totals(self, session: str) -> dict[str, Any]:
+        """Calls, tokens and cost of one session; empty while the API does not know it."""
+        status, body = self._fetch(f"{_PREFIX}/sessions/{quote(session, safe='')}")
+        if status == 404:
+            return {}
+        if status != 200 or not isinstance(body, dict):
+            raise ApiFault(_SENTENCES.get(status) or f"the API answers {status} to a session's page")
+        found = body.get("totals", body)
+        return found if isinstance(found, dict) else {}
+
+    def _fetch(self, path: str) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        try:
+            request = urllib.request.Request(self.url + path, headers=headers)
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+                return answer.status, _parsed(answer.read())
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code, _parsed(refusal.read())
+        except (OSError, ValueError) as fault:
+            why = getattr(fault, "reason", fault)
+            raise ApiFault(f"{self.url} does not answer ({why}): is agent-finops up?") from fault
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_float=Decimal)
+    except ValueError:
+        return None
