@@ -1,0 +1,126 @@
+"""Every report reads the relation meant for it, and only the part of it that its period needs."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sums_world import NOW, call, ns, refreshed
+
+from finops.periods import trailing_days
+from finops.reports import NO_FILTERS
+from ledger.append import Ledger, Limits
+from ledger.jobs import autocommit
+from ledger.pool import Connection, Pool, configure
+from ledger.rates import RateStore
+from ledger.reading import filter_values
+from sql import query
+
+WEEK = trailing_days(7, "UTC", NOW)
+OVER_DAYS = ["report_trends", "report_allocations", "report_models", "report_totals"]
+OVER_TIME = ["report_unpriced_models", "report_cache_money"]
+
+
+@pytest.fixture
+async def connection(ledger_pool: Pool, database_url: str) -> Any:
+    """A ledger of twenty days with a call an hour, all but the newest materialised; plans never prefer a full scan."""
+    ledger = Ledger(ledger_pool, RateStore(), writer=UUID(int=1), limits=Limits())
+    await ledger.append([call(hour, NOW - timedelta(hours=hour)) for hour in range(24 * 20)], [], ns(NOW))
+    async with await autocommit(database_url)() as opened:
+        await configure(opened)
+        await refreshed(opened, NOW)
+        await opened.execute("analyze entries")
+        await opened.execute("set enable_seqscan = off")
+        yield opened
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+async def scans(connection: Connection, name: str, values: dict[str, object]) -> list[tuple[str, str]]:
+    """(relation, index or '') of what a query really reads."""
+    cursor = await connection.execute("explain (analyze, timing off, format json) " + query(name), values)
+    row = await cursor.fetchone()
+    assert row is not None
+    plans: Any = row[0] if isinstance(row[0], list) else json.loads(str(row[0]))
+    read = [node for node in nodes(plans[0]["Plan"]) if node.get("Actual Loops", 0) > 0]
+    return [(node["Relation Name"], index_of(node)) for node in read if "Relation Name" in node]
+
+
+def index_of(node: dict[str, Any]) -> str:
+    """The index that a scan goes by; '' where it reads everything."""
+    if node["Node Type"] == "Bitmap Heap Scan":
+        return next((str(below["Index Name"]) for below in nodes(node) if "Index Name" in below), "")
+    return str(node.get("Index Name", ""))
+
+
+async def older_chunks(connection: Connection, before: datetime) -> set[str]:
+    """Chunks of any hypertable that hold nothing newer."""
+    row = await (
+        await connection.execute("select to_regclass('timescaledb_information.chunks') is not null")
+    ).fetchone()
+    if row is None or not row[0]:
+        return set()
+    chunks = "select chunk_name from timescaledb_information.chunks where range_end <= %s"
+    return {str(name) for (name,) in await (await connection.execute(chunks, [before])).fetchall()}
+
+
+def values_of(zone: str) -> dict[str, object]:
+    period = trailing_days(7, zone, NOW)
+    return filter_values(NO_FILTERS) | {
+        "whole_utc_days": period.whole_utc_days,
+        "start": period.start,
+        "end": period.end,
+        "starts": list(period.starts),
+        "first_bucket": period.start,
+    }
+
+
+async def test_a_week_is_read_by_index_and_without_older_parts(connection: Connection, engine_name: str) -> None:
+    older = await older_chunks(connection, WEEK.start - timedelta(days=1))
+    assert bool(older) is (engine_name == "timescale")
+    for name, zone in product([*OVER_DAYS, *OVER_TIME], ["UTC", "Asia/Kolkata"]):
+        read = await scans(connection, name, values_of(zone))
+        relations = {relation for relation, _ in read}
+        assert relations, name
+        assert not relations & older, name
+        assert all(index for _, index in read), (name, read)
+        if name in OVER_DAYS and engine_name != "timescale":
+            assert relations == {"usage_1d" if zone == "UTC" else "usage_15m"}
+
+
+async def test_whole_days_are_read_from_days_and_only_the_newest_from_entries(
+    connection: Connection, engine_name: str
+) -> None:
+    if engine_name != "timescale":
+        pytest.skip("sums are tables here")
+    for name in OVER_DAYS:
+        relations = {relation for relation, _ in await scans(connection, name, values_of("UTC"))}
+        assert any(relation.startswith("_hyper_3_") for relation in relations), "days"
+        entries = {relation for relation in relations if relation.startswith("_hyper_1_")}
+        assert len(entries) <= 1, "the chunk of today, for what is not materialised"
+
+
+async def test_a_session_is_found_by_its_index(connection: Connection) -> None:
+    values = filter_values(NO_FILTERS) | {"session_id": (7).to_bytes(16).hex(), "limit": 10}
+    for name in ("report_session_totals", "report_session_calls"):
+        read = await scans(connection, name, values)
+        assert read
+        assert all("session" in index for _, index in read)
+
+
+async def test_active_sessions_are_found_by_their_slots(connection: Connection) -> None:
+    values = filter_values(NO_FILTERS) | {
+        "now": NOW,
+        "window_start": NOW - timedelta(minutes=10),
+        "idle_start": NOW - timedelta(minutes=30),
+        "limit": 10,
+    }
+    read = await scans(connection, "report_active_sessions", values)
+    assert ("session_slots", "session_slots_slot") in read, read

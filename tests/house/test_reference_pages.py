@@ -1,0 +1,85 @@
+"""The reference pages say what the code says: every setting, metric, path and field is there, and nothing else is."""
+
+import ast
+import re
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+import collector.metrics
+import collector.settings
+import query_api.settings
+from finops.reports import Lifetime
+from query_api.endpoints.prometheus import HighWater, families
+from query_api.exchange import Endpoint
+from query_api.routes import Handlers, table
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("finops", "ledger", "sql", "collector", "query_api", "standalone")
+ENDPOINTS = table(Handlers(*(Mock() for _ in Handlers._fields)), "0")
+ENDPOINT_NAMES = [f"{endpoint.method} {endpoint.path.replace(':text}', '}')}" for endpoint in ENDPOINTS]
+API_PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
+
+
+def rows(page: str) -> list[list[str]]:
+    """Cells of the page's table rows that begin with something in backquotes."""
+    lines = (ROOT / "docs" / page).read_text("utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| `")]
+
+
+def quoted(text: str) -> set[str]:
+    return set(re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text))
+
+
+def settings_in_code() -> set[str]:
+    """Every name of a setting in a text of the rooms' code."""
+    found = {variable.name for variable in query_api.settings.VARIABLES.values()}
+    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= set(re.findall(r"\bFINOPS_[A-Z0-9_]*[A-Z0-9]\b", node.value))
+    return found
+
+
+def test_the_settings_page_has_every_setting_and_no_other() -> None:
+    assert {name for row in rows("settings.md") for name in quoted(row[0])} == settings_in_code()
+
+
+def test_the_settings_page_has_the_defaults() -> None:
+    defaults = {variable.name: variable.default for variable in collector.settings.variables().values()}
+    defaults |= {variable.name: variable.default for variable in query_api.settings.VARIABLES.values()}
+    numbers = {name: value.replace("_", "") for name, value in defaults.items() if value[:1].isdigit()}
+    shown = {row[0].strip("`| "): row[1].strip("`–") for row in rows("settings.md")}
+    defaults |= numbers
+    assert {name: shown.get(name) for name in defaults} == defaults
+
+
+def test_the_metrics_page_has_every_metric_and_no_other() -> None:
+    own = {family.name for family in collector.metrics.TABLE}
+    printed = families(Lifetime([], 0, 0, 0, 0, 0), HighWater())
+    served = {family.name + sample.suffix for family in printed for sample in family.samples}
+    served |= {f"{family.name}_total" for family in printed if family.kind == "counter"}
+    assert {name for row in rows("metrics.md") for name in quoted(row[0])} == own | served
+
+
+def test_the_metrics_page_has_the_labels() -> None:
+    shown = {row[0].strip("`| "): quoted(row[3]) for row in rows("metrics.md")}
+    assert {family.name: set(family.labels) for family in collector.metrics.TABLE}.items() <= shown.items()
+
+
+def test_the_api_page_has_every_path_and_no_other() -> None:
+    shown = re.findall(r"`((?:GET|PUT|POST|DELETE) /[^` ]*)`", API_PAGE)
+    assert set(shown) - {"POST /v1/traces"} == set(ENDPOINT_NAMES)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=ENDPOINT_NAMES)
+def test_the_api_page_has_every_parameter_and_field(endpoint: Endpoint) -> None:
+    name = f"{endpoint.method} {endpoint.path.replace(':text}', '}')}"
+    headings = re.split(r"^### ", API_PAGE, flags=re.MULTILINE)
+    section = next((part for part in headings if part.startswith(f"`{name}`")), "")
+    assert {parameter.name for parameter in endpoint.parameters} <= quoted(section)
+    properties = (endpoint.body or {}).get("properties", {})
+    assert isinstance(properties, dict)
+    fields = set(properties) | {field.name for field in (endpoint.answer.fields if endpoint.answer else ())}
+    assert fields <= quoted(API_PAGE) | set(re.findall(r'"(\w+)":', API_PAGE))

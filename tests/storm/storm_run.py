@@ -1,0 +1,359 @@
+"""One storm: real collectors over a real PostgreSQL with fsync, senders that never give up, and somebody who kills.
+
+``Storm.run`` does it and ``Outcome.faults`` says what was lost, doubled, mispriced or left inconsistent.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx2
+import psycopg
+
+from ledger.verify import Sample, verify
+from standalone.database import bring_up_to_date, in_ledger
+from standalone.postgres import EmbeddedPostgres
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+POSTGRES = {"shared_buffers": "64MB", "max_connections": "60", "wal_writer_delay": "10s"}
+"""A lazy WAL writer, so that a commit that did not wait for the disk is lost by a crash and not by chance only."""
+READY_SECONDS = 60.0
+DRAIN_SECONDS = 90.0
+RECOUNTED_MAX = 1000
+"""Traces."""
+
+
+class Server:
+    """A PostgreSQL that can be killed and comes back on the same port."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._postgres = EmbeddedPostgres()
+        self._postgres.start(directory, settings=POSTGRES)
+        self.port = self._postgres.port
+        self._databases = 0
+
+    def database(self) -> str:
+        """A fresh, migrated database."""
+        self._databases += 1
+        name = f"storm_{self._databases}"
+        with psycopg.connect(self._postgres.superuser_url, autocommit=True) as connection:
+            connection.execute(f"create database {name} owner finops")
+        url = self._postgres.url.rpartition("/")[0] + f"/{name}"
+        bring_up_to_date(url, lambda text: None)
+        return url
+
+    def crash(self, down_seconds: float) -> None:
+        """Stops without a checkpoint, as a crash would, and recovers after a while."""
+        self._postgres.kill()
+        time.sleep(down_seconds)  # an outage is a length of time
+        self._postgres.start(self._directory, self.port, settings=POSTGRES)
+
+    def stop(self) -> None:
+        """For good."""
+        self._postgres.stop()
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """In a directory that the account of the server can enter."""
+    with tempfile.TemporaryDirectory(prefix="agent-finops-storm-") as name:
+        Path(name).chmod(0o755)
+        running = Server(Path(name))
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+class Collector:
+    """One collector process that can be killed and comes back on the same port."""
+
+    def __init__(self, environment: dict[str, str], command: Sequence[str], log: Path) -> None:
+        self.environment = environment
+        self._command = [sys.executable, *command]
+        self._log = log
+        self._process: subprocess.Popen[str] | None = None
+        self.address = ""
+        self.metrics = ""
+
+    def start(self) -> None:
+        """Returns when it accepts."""
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """Starts the process."""
+        environment = self.environment
+        if self.address:
+            environment = {**environment, "FINOPS_OTLP_GRPC": self.address}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+
+    def wait(self) -> None:
+        """Returns when the process that was begun accepts."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().split()
+        assert line[:2] == ["ready", "collector"], self._log.read_text()[-2000:]
+        at = dict(part.split("=", 1) for part in line[2:])
+        self.address, self.metrics = at["grpc"], at["metrics"]
+
+    def spooled(self) -> int:
+        """Exports that wait in its spool."""
+        page = httpx2.get(f"http://{self.metrics}/health/ready", timeout=10).json()
+        return int(page["spool"]["exports"]) if page["spool"] else 0
+
+    def end(self, word: signal.Signals) -> int:
+        """The exit status after ``word``."""
+        process = self._process
+        assert process is not None
+        process.send_signal(word)
+        status = process.wait(READY_SECONDS)
+        assert process.stdout is not None
+        process.stdout.close()
+        self._process = None
+        return status
+
+    def stop(self) -> None:
+        """For good; harmless when it has ended."""
+        if self._process is not None:
+            self.end(signal.SIGKILL)
+
+
+def environment_of(database_url: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a collector on ports that the system chooses."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINOPS_", "OTEL_"))}
+    ports = dict.fromkeys(("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS"), "127.0.0.1:0")
+    return {**kept, **ports, **settings, "FINOPS_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
+
+
+class Network:
+    """A bad network in front of ``target`` (host:port)."""
+
+    def __init__(self, target: str, seed: int) -> None:
+        command = [sys.executable, str(HERE / "storm_network.py"), json.dumps({"target": target, "seed": seed})]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        assert self._process.stdout is not None
+        self.address = self._process.stdout.readline().strip()
+
+    def stop(self) -> Counter[str]:
+        """How often it did what."""
+        said, _ = self._process.communicate(timeout=20)
+        return Counter(json.loads(said))
+
+
+class Plan(NamedTuple):
+    """How bad it gets."""
+
+    collector_kills: int = 4
+    server_kills: int = 2
+    replicas: int = 1
+    senders: int = 12
+    pause_seconds: float = 0.0
+    """At most, of a sender between two exports."""
+    calm_seconds: tuple[float, float] = (0.4, 1.2)
+    """Between two faults."""
+    down_seconds: tuple[float, float] = (0.0, 0.3)
+    """How long the server stays down, beyond what its recovery takes."""
+    bad_network: bool = False
+    """Between senders and collectors, and between collectors and the database."""
+    fault: str | None = None
+    """A fault of ``storm_broken`` that the collectors run with."""
+    settings: dict[str, str] = {}  # noqa: RUF012 - never changed
+
+
+class Outcome(NamedTuple):
+    """What a storm came to."""
+
+    seed: int
+    kills: int
+    crashes: int
+    counts: dict[str, int]
+    lost: int
+    """Acknowledged and not kept."""
+    aliens: int
+    """Kept and never sent."""
+    doubled: int
+    """Spans for which more than one call stands."""
+    wrong: list[str]
+    """Agents whose sums are not the truth."""
+    broken: list[str]
+    """Invariants that do not hold."""
+    statuses: list[int]
+
+    def faults(self) -> list[str]:
+        """Everything that must not be."""
+        found = [f"LOST={self.lost}"] * bool(self.lost) + [f"ALIENS={self.aliens}"] * bool(self.aliens)
+        found += [f"DOUBLE={self.doubled}"] * bool(self.doubled)
+        found += [f"answered {name}: {count}" for name, count in self.counts.items() if name.startswith("final")]
+        found += [f"{name}: {self.counts[name]}" for name in ("partial", "unanswered") if self.counts.get(name)]
+        found += [f"exit statuses {self.statuses}"] * any(self.statuses)
+        return found + self.wrong + [f"does not hold: {text}" for text in self.broken]
+
+    def line(self) -> str:
+        """For the table."""
+        counts = " ".join(f"{name}={count}" for name, count in sorted(self.counts.items()))
+        return (
+            f"seed={self.seed} kills={self.kills} crashes={self.crashes} {counts} LOST={self.lost} "
+            f"DOUBLE={self.doubled} ALIENS={self.aliens} verify={'clean' if not self.broken else self.broken}"
+        )
+
+
+class Storm:
+    """One storm over a database of its own."""
+
+    def __init__(self, postgres: Server, plan: Plan, directory: Path, seed: int | None = None) -> None:
+        self.seed = seed if seed is not None else int.from_bytes(os.urandom(4))
+        self._postgres = postgres
+        self._plan = plan
+        self._directory = directory
+        self._chance = random.Random(self.seed)
+        self._url = postgres.database()
+        self._networks: list[Network] = []
+        self._done: Counter[str] = Counter()
+        self._database = self._url.replace(at := f"127.0.0.1:{postgres.port}", self._through(at))
+        self._collectors = [self._collector(number) for number in range(plan.replicas)]
+        self._acknowledged = directory / f"acknowledged-{self.seed}"
+
+    def run(self) -> Outcome:
+        """From the first span to the last check."""
+        print(f"seed {self.seed}")
+        try:
+            for collector in self._collectors:
+                collector.start()
+            senders = self._send()
+            try:
+                self._rage()
+                said, _ = senders.communicate(timeout=120)
+            finally:
+                senders.kill()
+            self._drain()
+            statuses = [collector.end(signal.SIGTERM) for collector in self._collectors]
+        finally:
+            for collector in self._collectors:
+                collector.stop()
+            moods = sum((network.stop() for network in self._networks), Counter())
+        outcome = self._outcome(json.loads(said), statuses)
+        outcome.counts.update({name.replace(" ", "_"): count for name, count in moods.items() if name != "pass"})
+        print(outcome.line())
+        return outcome
+
+    def _collector(self, number: int) -> Collector:
+        settings = {
+            name: value.format(directory=self._directory, seed=self.seed) for name, value in self._plan.settings.items()
+        }
+        environment = environment_of(self._database, settings)
+        fault = self._plan.fault
+        command = ["-m", "collector"] if fault is None else [str(HERE / "storm_broken.py"), fault]
+        return Collector(environment, command, self._directory / f"collector-{self.seed}-{number}.log")
+
+    def _through(self, address: str) -> str:
+        """The address of a bad network in front of ``address``, or itself."""
+        if not self._plan.bad_network:
+            return address
+        self._networks.append(Network(address, self._chance.getrandbits(31)))
+        return self._networks[-1].address
+
+    def _send(self) -> "subprocess.Popen[str]":
+        asked = {
+            "seed": self.seed,
+            "addresses": [self._through(collector.address) for collector in self._collectors],
+            "senders": self._plan.senders,
+            "pause_seconds": self._plan.pause_seconds,
+            "acknowledged": str(self._acknowledged),
+        }
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(HERE.parent)))}
+        command = [sys.executable, str(HERE / "storm_senders.py"), json.dumps(asked)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True)
+
+    def _rage(self) -> None:
+        plan, chance = self._plan, self._chance
+        faults = ["kill"] * plan.collector_kills + ["crash"] * plan.server_kills
+        chance.shuffle(faults)
+        for fault in faults:
+            self._done[fault] += 1
+            time.sleep(chance.uniform(*plan.calm_seconds))  # the moment of a fault is the experiment
+            if fault == "crash":
+                self._postgres.crash(chance.uniform(*plan.down_seconds))
+            else:
+                collector = chance.choice(self._collectors)
+                collector.end(signal.SIGKILL)
+                collector.start()
+        time.sleep(plan.calm_seconds[1])
+
+    def _drain(self) -> None:
+        """Waits until no spool holds anything."""
+        due = time.monotonic() + DRAIN_SECONDS
+        for collector in self._collectors:
+            while collector.spooled():
+                assert time.monotonic() < due, "a spool does not drain"
+                time.sleep(0.1)
+
+    def _outcome(self, said: dict[str, Any], statuses: list[int]) -> Outcome:
+        lines = self._acknowledged.read_text().splitlines()
+        acknowledged = {tuple(bytes.fromhex(word) for word in line.split()) for line in lines}
+        with psycopg.connect(self._url) as connection:
+            kept = {
+                (bytes(trace), bytes(span))
+                for trace, span in connection.execute("select trace_id, span_id from spans").fetchall()
+            }
+            found = connection.execute(
+                "select count(*) from (select 1 from entries group by trace_id, span_id having sum(calls) > 1) doubled"
+            ).fetchone()
+            sums = connection.execute(
+                "select agent_id, sum(agent_runs), sum(calls), sum(input_tokens), sum(output_tokens), sum(cost_pico) "
+                "from entries group by agent_id"
+            ).fetchall()
+        assert found is not None
+        spans_sent = said["counts"]["spans"]
+        aliens = (
+            len(kept) - spans_sent if len(kept) > spans_sent else len(kept - acknowledged) * (not said["unanswered"])
+        )
+        wrong = _differences(said["truth"], {str(row[0]): [int(value or 0) for value in row[1:]] for row in sums})
+        return Outcome(
+            self.seed,
+            self._done["kill"],
+            self._done["crash"],
+            {**said["counts"], "unanswered": said["unanswered"], "stored": len(kept)},
+            len(acknowledged - kept),
+            aliens,
+            found[0],
+            wrong,
+            self._broken(),
+            statuses,
+        )
+
+    def _broken(self) -> list[str]:
+        sample = Sample(traces_max=RECOUNTED_MAX, seed=self.seed, seconds_max=120)
+        checks = in_ledger(self._url, lambda connection: verify(connection, sample, time.monotonic))
+        return [
+            f"{check.invariant.name} ({check.mismatches} of {check.checked}) {check.unfinished} {check.examples[:1]}"
+            for check in checks
+            if not check.holds
+        ]
+
+
+def _differences(truth: dict[str, list[int]], found: dict[str, list[int]]) -> list[str]:
+    """Agents whose runs, calls, tokens and cost are not what was sent."""
+    net = {agent: sums for agent, sums in found.items() if any(sums)}
+    return [
+        f"{agent}: {net.get(agent)} instead of {truth.get(agent)}"
+        for agent in sorted(truth.keys() | net.keys())
+        if truth.get(agent) != net.get(agent)
+    ]
