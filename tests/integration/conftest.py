@@ -23,7 +23,7 @@ class ScriptedLedger:
         self.rejected: list[Rejected] = []
         self.groups: list[int] = []
         self.down = False
-        self.chokes_on: set[str] = set()
+        self.chokes_on: set[bytes] = set()
         self.open = asyncio.Event()
         self.open.set()
         self.entered = asyncio.Event()
