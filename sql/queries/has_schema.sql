@@ -1,2 +1,2 @@
 -- Whether the newest table the reports read is there. Called by ledger.reading.
-select to_regclass('audit') is not null
+select to_regclass('alerts') is not null
