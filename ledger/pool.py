@@ -1,6 +1,8 @@
 """Opens the connections: every session asks for the same safety, whoever it serves."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
@@ -14,7 +16,7 @@ from sql import query
 Connection = AsyncConnection[tuple[object, ...]]
 Pool = AsyncConnectionPool[Connection]
 
-_DEAD_PEER = {
+DEAD_PEER: Mapping[str, Any] = {
     "connect_timeout": 3,
     "tcp_user_timeout": 10_000,
     "keepalives_idle": 5,
@@ -41,12 +43,19 @@ async def configure(connection: Connection) -> None:
 
 
 def pool(
-    url: str, *, size_max: int, name: str, statement_timeout_ms: int, patience_seconds: float | None = None
+    url: str,
+    *,
+    size_max: int,
+    name: str,
+    statement_timeout_ms: int,
+    patience_seconds: float | None = None,
+    idle_transaction_ms: int = 0,
 ) -> Pool:
     """A closed pool of at most ``size_max`` connections; open it with ``await pool.open()``.
 
     Whoever waits for the server longer than ``patience_seconds`` gets ``OperationalError``; None waits as long as the
-    server's own timeouts do, and for ever where it hangs.
+    server's own timeouts do, and for ever where it hangs. A transaction whose owner says nothing for
+    ``idle_transaction_ms`` is ended by the server; 0: never.
     """
 
     async def configure_patient(connection: Connection) -> None:
@@ -54,6 +63,8 @@ def pool(
             connection.patience_seconds = patience_seconds
         await configure(connection)
 
+    limits = {"statement_timeout": statement_timeout_ms, "idle_in_transaction_session_timeout": idle_transaction_ms}
+    options = " ".join(f"-c {limit}={milliseconds}" for limit, milliseconds in limits.items())
     return AsyncConnectionPool(
         url,
         connection_class=PatientConnection,
@@ -62,7 +73,7 @@ def pool(
         open=False,
         name=name,
         configure=configure_patient,
-        kwargs={"options": f"-c statement_timeout={statement_timeout_ms} -c application_name={name}", **_DEAD_PEER},
+        kwargs={"options": f"{options} -c application_name={name}", **DEAD_PEER},
         timeout=1,
         # The pool's own patience doubles with every failure: after a long outage it would not try for minutes.
         reconnect_timeout=1,

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from uuid import uuid4
@@ -21,6 +22,7 @@ from ledger.audit import AuditTrail
 from ledger.baselines import BaselineStore
 from ledger.catalogue import bundled_catalogue
 from ledger.coverage import CoverageReports
+from ledger.leadership import SILENT_SECONDS_MAX, Seat
 from ledger.operator_rates import OperatorRates
 from ledger.pool import Pool, patience_of, pool
 from ledger.rates import RateStore
@@ -43,6 +45,8 @@ from query_api.endpoints.health import Health, Life, Neighbours
 from query_api.endpoints.prometheus import Prometheus
 from query_api.endpoints.repricing import RepriceEndpoints
 from query_api.endpoints.valuation_rates import ValuationRates
+from query_api.judge_report import JudgeReport
+from query_api.judging import Clock, JudgePass, Judging, Pace
 from query_api.probes import http_status
 from query_api.rate_routes import RateHandlers
 from query_api.routes import Handlers, table
@@ -75,8 +79,26 @@ def rate_handlers(connections: Pool, rates: RateStore, sweeper: Sweeper) -> Rate
     )
 
 
+def judge_passes(settings: Settings, connections: Pool) -> list[JudgePass]:
+    """What the leader does in every round, in this order."""
+    return []
+
+
+def judging_of(settings: Settings, connections: Pool) -> Judging:
+    """The judge of this process, over connections of its own."""
+    pace = Pace(settings.judge_ms / 1000, settings.judge_pass_ms_max / 1000)
+    passes = judge_passes(settings, connections)
+    return Judging(Seat(settings.database_url), passes, pace, Clock(now, time.monotonic))
+
+
 def build(
-    settings: Settings, connections: Pool, rates: RateStore, life: Life, started_at: datetime, sweeper: Sweeper
+    settings: Settings,
+    connections: Pool,
+    rates: RateStore,
+    life: Life,
+    started_at: datetime,
+    sweeper: Sweeper,
+    judge: JudgeReport,
 ) -> Starlette:
     """The application over an open pool."""
     reports, sessions = Reports(connections), SessionReports(connections)
@@ -88,8 +110,8 @@ def build(
         drill_down=DrillDownEndpoints(sessions, CoverageReports(connections)),
         rates=rate_handlers(connections, rates, sweeper),
         baselines=BaselineEndpoints(BaselineStore(connections)),
-        health=Health(reports, neighbours, life, http_status, time.monotonic),
-        prometheus=Prometheus(reports),
+        health=Health(reports, neighbours, life, http_status, time.monotonic, {"judge": judge.component}),
+        prometheus=Prometheus(reports, judge),
         otlp_grpc=str(settings.otlp_grpc),
     )
     return application(table(handlers, _version()), Gate(TokenStore(connections), time.monotonic), now)
@@ -107,14 +129,24 @@ async def run(settings: Settings) -> int:
         statement_timeout_ms=settings.statement_timeout_ms,
         patience_seconds=patience_of(settings.statement_timeout_ms),
     )
+    judges = pool(
+        settings.database_url,
+        size_max=settings.judge_connections_max,
+        name="finops-judge",
+        statement_timeout_ms=settings.judge_pass_ms_max,
+        patience_seconds=patience_of(settings.judge_pass_ms_max),
+        idle_transaction_ms=SILENT_SECONDS_MAX * 1000,
+    )
     try:
         catalogue, _ = await asyncio.gather(asyncio.to_thread(bundled_catalogue), _open(settings, connections))
-        await _serve(settings, connections, RateStore(catalogue), stop)
+        await judges.open()
+        await _serve(settings, connections, judging_of(settings, judges), RateStore(catalogue), stop)
     except Exception as fault:
         _log.critical("cannot start: %s", str(fault).partition("\n")[0])
         return CANNOT_START
     finally:
         await connections.close()
+        await judges.close()
     return 0
 
 
@@ -133,27 +165,38 @@ async def _open(settings: Settings, connections: Pool) -> None:
             )
 
 
-async def _serve(settings: Settings, connections: Pool, rates: RateStore, stop: asyncio.Event) -> None:
+async def _serve(
+    settings: Settings, connections: Pool, judging: Judging, rates: RateStore, stop: asyncio.Event
+) -> None:
     life, started_at = Life(), now()
     await Reports(connections).record_start("query_api", started_at)
     sweeper = Sweeper(UnpricedCalls(connections, rates))
-    app = build(settings, connections, rates, life, started_at, sweeper)
+    app = build(settings, connections, rates, life, started_at, sweeper, JudgeReport(judging))
     server = HttpServer(app, settings.address, settings.connections_max)
     address = await server.start()
-    sweeping = asyncio.create_task(sweeper.run())
-    sweeping.add_done_callback(_tell_of_a_fault)
+    behind = [_behind("unpriced calls are no longer looked for", sweeper.run())]
+    behind.append(_behind("nothing is judged any more by this process", judging.run()))
     try:
         print(f"ready query_api http://{address}", flush=True)
         await stop.wait()
     finally:
         life.draining = True
-        sweeping.cancel()
+        for task in behind:
+            task.cancel()
+        await asyncio.gather(*behind, return_exceptions=True)
         await server.stop(settings.drain_seconds)
 
 
-def _tell_of_a_fault(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (fault := task.exception()) is not None:
-        _log.error("unpriced calls are no longer looked for: %s", type(fault).__name__, exc_info=fault)
+def _behind(loss: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """Work behind the answers; should it end by a fault, ``loss`` is what that means."""
+
+    def tell(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _log.error("%s: %s", loss, type(fault).__name__, exc_info=fault)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(tell)
+    return task
 
 
 def _version() -> str:

@@ -61,6 +61,9 @@ class Settings:
     window_seconds: int
     idle_seconds: int
     anomaly_multiplier: Decimal
+    judge_ms: int
+    judge_pass_ms_max: int
+    judge_connections_max: int
     collector_url: str | None
     provider_urls: Mapping[str, str]
     docker_host: str | None
@@ -167,6 +170,13 @@ VARIABLES: dict[str, Variable] = {
     ),
     "anomaly_multiplier": Variable(
         "FINOPS_ANOMALY_MULTIPLIER", _multiplier, str(MULTIPLIER_DEFAULT), "times the baseline is abnormal"
+    ),
+    "judge_ms": Variable("FINOPS_JUDGE_MS", _count(100, 60_000), "1000", "between two rounds of the judge"),
+    "judge_pass_ms_max": Variable(
+        "FINOPS_JUDGE_PASS_MS_MAX", _count(100, 600_000), "10000", "until one pass of the judge is cut off"
+    ),
+    "judge_connections_max": Variable(
+        "FINOPS_JUDGE_POOL_MAX", _count(1, 100), "4", "connections to the ledger for the judge"
     ),
     "collector_url": Variable("FINOPS_COLLECTOR_URL", _url_or_off, _READY, "asked for health; off: not asked"),
     "provider_urls": Variable("FINOPS_PROVIDERS", _providers, "", "name=url,... of API providers asked for health"),

@@ -57,13 +57,20 @@ class Health:
     """The endpoints below /actuator/health."""
 
     def __init__(
-        self, ledger: Ledger, neighbours: Neighbours, life: Life, probe: Probe, monotonic: Callable[[], float]
+        self,
+        ledger: Ledger,
+        neighbours: Neighbours,
+        life: Life,
+        probe: Probe,
+        monotonic: Callable[[], float],
+        inside: Mapping[str, Callable[[], Component]] = {},
     ) -> None:
         self._ledger = ledger
         self._neighbours = neighbours
         self._life = life
         self._probe = probe
         self._monotonic = monotonic
+        self._inside = inside
         self._checking = asyncio.Lock()
         self._remembered: tuple[float, dict[str, Component]] | None = None
 
@@ -105,7 +112,8 @@ class Health:
         if self._neighbours.docker_host is not None:
             checks["docker"] = self._docker(self._neighbours.docker_host)
         found = await asyncio.gather(*checks.values())
-        return dict(sorted(zip(checks, found, strict=True)))
+        own = {name: tell() for name, tell in self._inside.items()}
+        return dict(sorted((own | dict(zip(checks, found, strict=True))).items()))
 
     async def _database(self) -> Component:
         try:

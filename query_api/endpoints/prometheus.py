@@ -1,4 +1,4 @@
-"""The four metric families, summed from the ledger: right on every replica and after every restart.
+"""The four metric families, summed from the ledger: right on every replica and after every restart; others add theirs.
 
 Corrections can lower a sum; a counter that falls looks like a restart, so each holds its highest value. Agents beyond
 a limit share one series.
@@ -26,6 +26,13 @@ class LifetimeReport(Protocol):
     """What is asked of the ledger."""
 
     async def lifetime(self, now: datetime, filters: Filters) -> Lifetime: ...
+
+
+class FamilySource(Protocol):
+    """Who has further metric families to show."""
+
+    async def families(self, ask: Ask) -> Sequence[Family]:
+        """What ``ask`` may see of them."""
 
 
 class HighWater:
@@ -59,17 +66,19 @@ class HighWater:
 class Prometheus:
     """The endpoint /actuator/prometheus."""
 
-    def __init__(self, report: LifetimeReport) -> None:
+    def __init__(self, report: LifetimeReport, *more: FamilySource) -> None:
         self._report = report
+        self._more = more
         self._marks: OrderedDict[str | None, HighWater] = OrderedDict()
 
     async def scrape(self, ask: Ask) -> Answer:
         """The page, OpenMetrics where the scraper prefers it."""
         lifetime = await self._report.lifetime(ask.now, within(ask.grant, Filters()))
         open_metrics = "application/openmetrics-text" in ask.accept
-        content = page(
-            families(lifetime, self._mark(ask.grant.org_id)), ask.values["includedNames"], open_metrics=open_metrics
-        )
+        shown = families(lifetime, self._mark(ask.grant.org_id))
+        for source in self._more:
+            shown += await source.families(ask)
+        content = page(shown, ask.values["includedNames"], open_metrics=open_metrics)
         return Answer(content, OPEN_METRICS if open_metrics else PLAIN)
 
     def _mark(self, org_id: str | None) -> HighWater:

@@ -1,7 +1,9 @@
 """The reference pages say what the code says: every setting, metric, path and field is there, and nothing else is."""
 
 import ast
+import asyncio
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -13,6 +15,9 @@ import query_api.settings
 from finops.reports import Lifetime
 from query_api.endpoints.prometheus import HighWater, families
 from query_api.exchange import Endpoint
+from query_api.exposition import Family
+from query_api.judge_report import JudgeReport
+from query_api.judging import Clock, Judging, Pace
 from query_api.routes import Handlers, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,9 +60,24 @@ def test_the_settings_page_has_the_defaults() -> None:
     assert {name: shown.get(name) for name in defaults} == defaults
 
 
+class Still:
+    """A pass that does nothing."""
+
+    name = "still"
+
+    async def run(self, now: datetime) -> None: ...
+
+
+async def judged() -> list[Family]:
+    """What a process that has just become the judge tells."""
+    judging = Judging(Mock(), [Still()], Pace(), Clock(lambda: datetime.now(UTC), lambda: 0.0))
+    judging.leads_since = 0.0
+    return await JudgeReport(judging).families(Mock())
+
+
 def test_the_metrics_page_has_every_metric_and_no_other() -> None:
     own = {family.name for family in collector.metrics.TABLE}
-    printed = families(Lifetime([], 0, 0, 0, 0, 0), HighWater())
+    printed = families(Lifetime([], 0, 0, 0, 0, 0), HighWater()) + asyncio.run(judged())
     served = {family.name + sample.suffix for family in printed for sample in family.samples}
     served |= {f"{family.name}_total" for family in printed if family.kind == "counter"}
     assert {name for row in rows("metrics.md") for name in quoted(row[0])} == own | served

@@ -1,0 +1,2 @@
+-- Answers as long as the connection lives, and with it the lead. Called by ledger.leadership.
+select true
