@@ -15,7 +15,7 @@ from finops.access import Grant, Scope, token_digest
 from finops.spans import LedgerUnavailable
 
 CACHED_TOKENS_MAX = 10_000
-CACHED_SECONDS = 10.0
+CACHED_SECONDS = 3.0
 STALE_SECONDS_MAX = 3600.0
 """So long an answer holds while the ledger cannot be asked."""
 ASK_AGAIN_SECONDS = 1.0

@@ -18,6 +18,10 @@ class Scope(StrEnum):
     """Put valuation rates."""
     BASELINES = "baselines:write"
     """Put and delete baselines."""
+    BUDGETS = "budgets:write"
+    """Put and delete budgets."""
+    ALERTS = "alerts:write"
+    """Say where alerts go, and try it."""
     ADMIN = "admin"
     """Everything."""
 

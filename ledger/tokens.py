@@ -65,7 +65,7 @@ async def tokens(connection: Connection) -> list[TokenRow]:
 
 
 async def revoke(connection: Connection, name: str) -> bool:
-    """Ends the token of this name; False where there is none. Caches may honour it for ten seconds more."""
+    """Ends the token of this name; False where there is none. Services may honour it for three seconds more."""
     return (await connection.execute(query("revoke_token"), {"name": name})).rowcount > 0
 
 

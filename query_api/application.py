@@ -17,8 +17,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from finops.access import Grant
+from finops.access import Scope as Access
 from finops.spans import LedgerUnavailable
-from query_api.auth import Gate
+from query_api.auth import Gate, keep_within, other_organisation
 from query_api.bodies import storable
 from query_api.exchange import Answer, Ask, Endpoint, Open
 from query_api.parameters import read_query
@@ -55,6 +56,7 @@ class PathDoor:
         self._endpoints = endpoints
         self._gate = gate
         self._now = now
+        self.endpoints = tuple(endpoints.values())
         heads = ["HEAD"] if "GET" in endpoints else []
         self._allow = ", ".join(sorted([*endpoints, *heads]))
 
@@ -78,10 +80,13 @@ class PathDoor:
         grant = NOBODY
         if not isinstance(endpoint.scope, Open):
             grant = await self._gate.admit(request.headers.get("authorization"), endpoint.scope)
+            if endpoint.unbound and grant.org_id is not None:
+                raise other_organisation(grant)
         path = _path(request)
         if not _is_text(request.scope["query_string"]):
             raise bad_request([Fault("query", "", "is not UTF-8, percent-encoded")])
         values = read_query(endpoint.parameters, request.query_params.multi_items())
+        keep_within(grant, values.get("orgId"))
         body = decode(await _body(request)) if endpoint.body is not None else None
         accept = request.headers.get("accept", "")
         answer = await endpoint.handle(Ask(grant, values, path, body, accept, self._now()))
@@ -94,9 +99,11 @@ def _ledger_is_away() -> Problem:
 
 
 def application(endpoints: Iterable[Endpoint], gate: Gate, now: Callable[[], datetime]) -> Starlette:
-    """The ASGI application of the table."""
+    """The ASGI application of the table. Raises ``TypeError`` where a row does not say who may ask."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
+        if not isinstance(endpoint.scope, Access | Open):
+            raise TypeError(f"{endpoint.method} {endpoint.path} does not say who may ask")
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     routes = [Route(path, PathDoor(methods, gate, now)) for path, methods in paths.items()]
     app = Starlette(

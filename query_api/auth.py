@@ -9,7 +9,7 @@ from finops.access import Grant, Scope, token_digest
 from finops.reports import Filters
 from query_api.problems import Fault, Problem
 
-REMEMBERED_SECONDS = 10.0
+REMEMBERED_SECONDS = 3.0
 """A revoked token stops working within this time."""
 REMEMBERED_MAX = 1024
 """Valid tokens remembered at once; the longest unused is forgotten."""
@@ -64,6 +64,13 @@ def within(grant: Grant, filters: Filters) -> Filters:
     if filters.orgs is not None and set(filters.orgs) != {grant.org_id}:
         raise other_organisation(grant)
     return filters._replace(orgs=(grant.org_id,))
+
+
+def keep_within(grant: Grant, asked: object) -> None:
+    """Raises a 403 problem where ``orgId``, one or several, names another organisation than the token is bound to."""
+    named = (asked,) if isinstance(asked, str) else tuple(asked) if isinstance(asked, tuple | list) else ()
+    if grant.org_id is not None and any(org != grant.org_id for org in named):
+        raise other_organisation(grant)
 
 
 def other_organisation(grant: Grant) -> Problem:

@@ -60,6 +60,8 @@ class Endpoint(NamedTuple):
     """The answer is an array of the shape."""
     body: Schema | None = None
     media_type: str = JSON
+    unbound: bool = False
+    """What it touches holds for all organisations, so a token that is bound to one may not."""
 
 
 def told(shape: Shape, row: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:

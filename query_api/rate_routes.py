@@ -69,6 +69,8 @@ def _deployments(path: str, to: DeploymentEndpoints) -> list[Endpoint]:
     write, body, one = Scope.RATES, deployments.BODY, (_NAME, _ONE_PROVIDER)
     return [
         Endpoint("GET", path, Scope.READ, to.all, "Models behind names of your own", (), DEPLOYMENT, True),
-        Endpoint("PUT", path, write, to.put, "Name the model behind a name", (), STORED_DEPLOYMENT, body=body),
-        Endpoint("DELETE", path, write, to.delete, "Forget a name", one),
+        Endpoint(
+            "PUT", path, write, to.put, "Name the model behind a name", (), STORED_DEPLOYMENT, body=body, unbound=True
+        ),
+        Endpoint("DELETE", path, write, to.delete, "Forget a name", one, unbound=True),
     ]

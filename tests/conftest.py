@@ -162,6 +162,15 @@ async def ledger_pool(database_url: str) -> AsyncIterator[Pool]:
     await opened.close()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have counted and recorded as ``counted``, also where other processes ran them."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    for report in reports:
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "counted" and report.when == "call":
+                terminalreporter.write_line(str(value))
+
+
 def pytest_report_header() -> list[str]:
     """What this run is on."""
     on = f"agent-finops: python {sys.version.split()[0]}, run from {Path.cwd().name}; contract suite on"

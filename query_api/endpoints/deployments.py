@@ -5,7 +5,6 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
-from query_api.auth import other_organisation
 from query_api.bodies import BodyReader
 from query_api.exchange import Answer, Ask, told
 from query_api.problems import Fault, bad_request, not_found
@@ -43,7 +42,7 @@ class Deployments(Protocol):
 
 
 class DeploymentEndpoints:
-    """Endpoints over the names. They hold for all organisations, so a token of one may only read them."""
+    """Endpoints over the names."""
 
     def __init__(self, deployments: Deployments, unpriced: UnpricedCalls, want_sweep: Callable[[], None]) -> None:
         self._deployments = deployments
@@ -58,7 +57,6 @@ class DeploymentEndpoints:
 
     async def put(self, ask: Ask) -> Answer:
         """Says what model a name stands for, and prices the calls under it that had no price."""
-        _refuse_bound(ask)
         body = BodyReader(ask.body)
         provider = body.text("provider")
         deployment, model_id = body.text("deployment", required=True), body.text("modelId", required=True)
@@ -69,7 +67,6 @@ class DeploymentEndpoints:
 
     async def delete(self, ask: Ask) -> Answer:
         """Forgets a name; 404 where nobody stated it."""
-        _refuse_bound(ask)
         deployment = ask.values["deployment"]
         if not deployment:
             raise bad_request([Fault("query", "deployment", "is required")])
@@ -77,8 +74,3 @@ class DeploymentEndpoints:
         if not await self._deployments.delete_deployment(provider, deployment, ask.grant.name, ask.now):
             raise not_found("no such deployment")
         return Answer(b"", status=HTTPStatus.NO_CONTENT)
-
-
-def _refuse_bound(ask: Ask) -> None:
-    if ask.grant.org_id is not None:
-        raise other_organisation(ask.grant)
