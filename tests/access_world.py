@@ -18,10 +18,11 @@ from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.tokens import register, revoke
 from ledger.unpriced import UnpricedCalls
-from query_api.__main__ import build
+from query_api.__main__ import build, judging_of
 from query_api.application import PathDoor
 from query_api.endpoints.health import Life
 from query_api.exchange import Endpoint, Open
+from query_api.judge_report import JudgeReport
 from query_api.settings import read_settings
 from query_api.unpriced import Sweeper
 
@@ -139,7 +140,9 @@ def app_over(pool: Pool) -> Starlette:
     """The query API as its process wires it."""
     rates = RateStore()
     sweeper = Sweeper(UnpricedCalls(pool, rates))
-    return build(read_settings(SETTINGS), pool, rates, Life(), datetime.now(UTC), sweeper)
+    settings = read_settings(SETTINGS)
+    judge = JudgeReport(judging_of(settings, pool))
+    return build(settings, pool, rates, Life(), datetime.now(UTC), sweeper, judge)
 
 
 def endpoints(app: Starlette) -> list[Endpoint]:
