@@ -54,15 +54,18 @@ def trailing_days(count: int, zone_name: str, now: datetime) -> Period:
     zone = zone_named(zone_name)
     today = now.astimezone(zone).date()
     days = tuple(today - timedelta(days=back) for back in range(count - 1, -1, -1))
-    starts = tuple(_first_instant(day, zone) for day in days)
-    return Period(zone_name, days, starts, _first_instant(today + timedelta(days=1), zone))
+    starts = tuple(first_instant(day, zone) for day in days)
+    return Period(zone_name, days, starts, first_instant(today + timedelta(days=1), zone))
 
 
 def hours_of(period: Period) -> tuple[datetime, ...]:
-    """First instant of every clock hour of the period, in UTC; zones off the hour start theirs off the UTC hour."""
-    count = int((period.end - period.start) / timedelta(hours=1))
-    return tuple(period.start + timedelta(hours=index) for index in range(count))
+    """First instant of every hour of every day, in UTC, counted from the day's start; a day's last may be shorter."""
+    hour, found = timedelta(hours=1), list[datetime]()
+    for start, end in zip(period.starts, (*period.starts[1:], period.end), strict=True):
+        found += (start + index * hour for index in range(-((start - end) // hour)))
+    return tuple(found)
 
 
-def _first_instant(day: date, zone: ZoneInfo) -> datetime:
+def first_instant(day: date, zone: ZoneInfo) -> datetime:
+    """The day's first instant on the zone's clocks, in UTC."""
     return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)

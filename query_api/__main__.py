@@ -21,6 +21,7 @@ from finops.access import Scope
 from ledger.audit import AuditTrail
 from ledger.baselines import BaselineStore
 from ledger.catalogue import bundled_catalogue
+from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
 from ledger.leadership import SILENT_SECONDS_MAX, Seat
 from ledger.operator_rates import OperatorRates
@@ -41,6 +42,7 @@ from query_api.endpoints.burning import Burning, BurnRules
 from query_api.endpoints.costs import Costs
 from query_api.endpoints.deployments import DeploymentEndpoints
 from query_api.endpoints.drill_down import DrillDownEndpoints
+from query_api.endpoints.general_costs import GeneralCosts, Limits
 from query_api.endpoints.health import Health, Life, Neighbours
 from query_api.endpoints.prometheus import Prometheus
 from query_api.endpoints.repricing import RepriceEndpoints
@@ -106,6 +108,9 @@ def build(
     rules = BurnRules(settings.window_seconds, settings.idle_seconds, settings.anomaly_multiplier)
     handlers = Handlers(
         costs=Costs(reports, lambda: started_at),
+        general=GeneralCosts(
+            CostReport(connections), Limits(settings.window_days_max, settings.entries_window_days_max)
+        ),
         burning=Burning(sessions, rules),
         drill_down=DrillDownEndpoints(sessions, CoverageReports(connections)),
         rates=rate_handlers(connections, rates, sweeper),

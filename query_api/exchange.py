@@ -69,13 +69,17 @@ def told(shape: Shape, row: object, status: HTTPStatus = HTTPStatus.OK) -> Answe
     return Answer(encode(shape.render(row)), status=status)
 
 
-def costs_told(tree: object, stated: Stated[Rows]) -> Answer:
-    """A cost answer: with the instant it is complete through, what is not in it yet, and a tag of the content."""
+def costs_told(tree: object, stated: Stated[Rows], but: str = "") -> Answer:
+    """A cost answer: with the instant it is complete through, what is not in it yet, and a tag of the content.
+
+    ``but`` is a field of the tree that changes with time alone: the tag leaves it out.
+    """
     content = encode(tree)
+    tagged = encode({name: value for name, value in tree.items() if name != but}) if isinstance(tree, dict) else content
     headers = {
         "X-Finops-Complete-Through": stated.complete_through.isoformat().replace("+00:00", "Z"),
         "X-Finops-Pending-Ranges": str(stated.pending_ranges),
-        "ETag": f'"{sha256(content).hexdigest()[:32]}"',
+        "ETag": f'"{sha256(tagged).hexdigest()[:32]}"',
         "Cache-Control": "private, no-cache",
     }
     return Answer(content, headers=headers)

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from finops.agent_names import agent_name
+from finops.cost_questions import GROUPS
 from finops.periods import DAYS_DEFAULT, DAYS_MAX, DAYS_MIN, Period, UnknownZone, trailing_days, zone_named
 from finops.reports import Filters
+from finops.time_windows import MEANING, STEPS
 from query_api.problems import Fault, bad_request
 from query_api.shapes import Schema
 
@@ -90,6 +92,28 @@ SOURCE = Parameter("source", _text, _STRING, "Only rates of these sources", None
 IN_USE = Parameter("inUse", _true, {"type": "boolean"}, "Only models seen in the ledger", False)
 ONE_ORG = Parameter("orgId", _text, _STRING, "The organisation; left out: every one without its own")
 FAMILIES = Parameter("includedNames", _text, _STRING, "Only these metric families", None, True)
+
+
+def _groups(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(","))) if text else ()
+    if not set(names) <= set(GROUPS):
+        raise ValueError(f"must be some of {', '.join(GROUPS)}, with commas between")
+    return names
+
+
+_GROUP = f"({'|'.join(GROUPS)})"
+_STRINGS: Schema = _STRING | {"pattern": f"^({_GROUP}(,{_GROUP})*)?$"}
+GROUP_BY = Parameter("groupBy", _groups, _STRINGS, "What to group by, with commas between", ())
+WINDOW = Parameter("window", _text, _STRING | {"default": "7d", "examples": ["today", "lastmonth"]}, MEANING, "7d")
+STEP_OR_NONE = Parameter("step", _one_of(*STEPS), _STRING | {"enum": list(STEPS)}, "Left out: one row a group")
+ORDER = Parameter(
+    "order",
+    _one_of("cost", "name"),
+    _STRING | {"enum": ["cost", "name"], "default": "cost"},
+    "Within a step: the dearest first, or by name, so that pages miss nothing while spend arrives",
+    "cost",
+)
+CURSOR_TEXT = Parameter("cursor", str, _STRING, "The nextCursor of the page before")
 
 FILTERS = (ORG, AGENT, MODEL, ENVIRONMENT)
 PERIOD = (DAYS, ZONE)

@@ -13,6 +13,7 @@ from query_api.answers import (
     ROI_STATS,
     TREND,
 )
+from query_api.cost_answers import COST_PAGE
 from query_api.drill_down_answers import COVERAGE, SESSION, TRACE
 from query_api.endpoints import baselines
 from query_api.endpoints.baselines import BaselineEndpoints
@@ -20,20 +21,27 @@ from query_api.endpoints.burning import Burning
 from query_api.endpoints.costs import Costs
 from query_api.endpoints.documents import json_document, page_file
 from query_api.endpoints.drill_down import DrillDownEndpoints
+from query_api.endpoints.general_costs import GeneralCosts
 from query_api.endpoints.health import Health
 from query_api.endpoints.prometheus import Prometheus
 from query_api.exchange import Endpoint, Open
 from query_api.exposition import PLAIN
 from query_api.openapi import document
+from query_api.paging import LIMIT
 from query_api.parameters import (
     AGENT,
+    CURSOR_TEXT,
     DAYS_OR_START,
     FAMILIES,
     FILTERS,
+    GROUP_BY,
     ONE_ORG,
+    ORDER,
     ORG,
     PERIOD,
     STEP,
+    STEP_OR_NONE,
+    WINDOW,
     ZONE,
 )
 from query_api.rate_routes import RateHandlers, rate_rows
@@ -46,6 +54,7 @@ class Handlers(NamedTuple):
     """The endpoints, each wired to its own."""
 
     costs: Costs
+    general: GeneralCosts
     burning: Burning
     drill_down: DrillDownEndpoints
     rates: RateHandlers
@@ -79,7 +88,9 @@ def _costs(to: Handlers) -> list[Endpoint]:
     impact = (*PERIOD, STEP, *FILTERS)
     by_model = f"{PREFIX}/allocations/by-model"
     session, trace = f"{PREFIX}/sessions/{{id:text}}", f"{PREFIX}/traces/{{id:text}}"
+    asked = (GROUP_BY, WINDOW, STEP_OR_NONE, ZONE, ORDER, LIMIT, CURSOR_TEXT, *FILTERS)
     return [
+        Endpoint("GET", f"{PREFIX}/costs", READ, to.general.costs, "Spend by any grouping", asked, COST_PAGE),
         Endpoint("GET", f"{PREFIX}/trends", READ, costs.trends, "Spend by day and agent", days, TREND, True),
         Endpoint("GET", f"{PREFIX}/allocations", READ, costs.allocations, "Spend by agent", days, ALLOCATION, True),
         Endpoint("GET", by_model, READ, costs.by_model, "Spend by model", days, MODEL_ALLOCATION, True),

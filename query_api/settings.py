@@ -72,6 +72,8 @@ class Settings:
     connections_max: int
     drain_seconds: int
     database_wait_seconds: int
+    window_days_max: int
+    entries_window_days_max: int
 
 
 class Variable(NamedTuple):
@@ -189,6 +191,10 @@ VARIABLES: dict[str, Variable] = {
     "drain_seconds": Variable("FINOPS_API_DRAIN_SECONDS", _count(0, 600), "10", "for requests inside after SIGTERM"),
     "database_wait_seconds": Variable(
         "FINOPS_API_DATABASE_WAIT_SECONDS", _count(1, 3600), "30", "for the database at start"
+    ),
+    "window_days_max": Variable("FINOPS_API_WINDOW_DAYS_MAX", _count(1, 36_500), "400", "days of a window of costs"),
+    "entries_window_days_max": Variable(
+        "FINOPS_API_ENTRIES_WINDOW_DAYS_MAX", _count(1, 36_500), "31", "days, where sums cannot answer"
     ),
 }
 

@@ -1,6 +1,6 @@
 """How an answer looks on the wire: a list of fields drives both the JSON and its description in OpenAPI."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -42,6 +42,8 @@ class Field(NamedTuple):
     read: Callable[[Any], object]
     nullable: bool = False
     many: bool = False
+    optional: bool = False
+    """Some objects of the shape do not have it."""
 
     def value(self, row: object) -> object:
         """The JSON value of this field of ``row``."""
@@ -81,7 +83,12 @@ class Shape(NamedTuple):
     def schema(self) -> Schema:
         """The JSON Schema of the object."""
         properties = {field.name: field.schema() for field in self.fields}
-        return {"type": "object", "properties": properties, "required": list(properties)}
+        required = [field.name for field in self.fields if not field.optional]
+        return {"type": "object", "properties": properties, "required": required}
+
+    def only(self, names: Collection[str]) -> "Shape":
+        """The same without the optional fields that are not named."""
+        return Shape(self.name, tuple(one for one in self.fields if not one.optional or one.name in names))
 
     def all_shapes(self) -> "list[Shape]":
         """This shape and every shape inside it."""

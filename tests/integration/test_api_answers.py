@@ -14,6 +14,7 @@ from collector.values import TEXT_CAPS, clean_text
 from finops.access import Scope
 from finops.spans import LedgerUnavailable
 from ledger.baselines import BaselineStore
+from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
 from ledger.pool import Pool
 from ledger.rates import RateStore
@@ -28,6 +29,7 @@ from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning, BurnRules
 from query_api.endpoints.costs import Costs
 from query_api.endpoints.drill_down import DrillDownEndpoints
+from query_api.endpoints.general_costs import GeneralCosts, Limits
 from query_api.endpoints.health import Health, Life, Neighbours
 from query_api.endpoints.prometheus import Prometheus
 from query_api.exchange import Endpoint, Open
@@ -59,6 +61,7 @@ class World:
         reports, sessions = Reports(self.pool), SessionReports(self.pool)
         handlers = Handlers(
             costs=Costs(reports, lambda: NOW),
+            general=GeneralCosts(CostReport(self.pool), Limits(400, 31)),
             burning=Burning(sessions, BurnRules(600, 1800, Decimal(5))),
             drill_down=DrillDownEndpoints(sessions, CoverageReports(self.pool)),
             rates=rate_handlers(self.pool, RateStore(), Sweeper(UnpricedCalls(self.pool, RateStore()))),
