@@ -44,7 +44,7 @@ ZONES = [
 
 @pytest.fixture
 async def world(ledger_pool: Pool, database_url: str) -> tuple[Pool, list[dict[str, Any]]]:
-    """Some 400 calls around the changes of clocks, most of them materialised where there is something to materialise."""
+    """Some 400 calls around the changes of clocks, most of them materialised where that is done."""
     ledger, chance = Ledger(ledger_pool, RateStore(), writer=UUID(int=1), limits=Limits()), random.Random(7)
     records = []
     for number in range(400):

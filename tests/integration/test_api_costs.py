@@ -21,7 +21,7 @@ async def test_a_week_by_agent_is_what_allocations_tell(api: httpx2.AsyncClient)
     told = await costs(api, groupBy="org,agent")
     assert (told["from"], told["to"], told["nextCursor"]) == ("2026-03-04T00:00:00Z", "2026-03-11T00:00:00Z", None)
     rows = json.loads((await api.get(f"{PREFIX}/allocations")).text, parse_float=str)
-    assert [row for row in told["items"]] == rows
+    assert list(told["items"]) == rows
     assert told["totals"]["costUsd"] == "2.35002"
     assert told["coverage"] == {
         "pricedCalls": 6,
