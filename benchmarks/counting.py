@@ -13,7 +13,6 @@ import gc
 import pstats
 import random
 import re
-import resource
 import statistics
 import sys
 import time
@@ -23,7 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from corpus_loader import scenarios
+import psutil
+from corpus_loader import Scenario, scenarios
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from collector.decode import decode_traces
@@ -40,7 +40,7 @@ from ledger.catalogue import bundled_catalogue
 NOW_NS = 1_800_000_000 * 10**9
 HOUR_NS = 3600 * 10**9
 REMEMBERED = 50_000
-_ID = re.compile(rb"(chatcmpl-|resp_|msg_|emb-|gen-|cmpl-|req_)[0-9A-Za-z]{12,}")
+_MADE_UP_ID = rb"(chatcmpl-|resp_|msg_|emb-|gen-|cmpl-|req_|run-+)[0-9A-Za-z]{12}"
 
 
 class Stages:
@@ -84,10 +84,11 @@ def exports(spans: int, seed: int) -> Iterator[tuple[str, bytes]]:
     Each repetition has fresh ids and its own hour; every library is a tenant, as nobody runs all of them in one place.
     """
     chance = random.Random(seed)
+    recordings = [(scenario, _ids_of(scenario)) for scenario in scenarios()]
     made = repetition = 0
     while made < spans:
         repetition += 1
-        for scenario in scenarios():
+        for scenario, ids in recordings:
             stamp = b"%08x" % chance.getrandbits(32)
             renamed: dict[bytes, bytes] = {}
             for body in scenario.traces:
@@ -98,16 +99,23 @@ def exports(spans: int, seed: int) -> Iterator[tuple[str, bytes]]:
                     span.start_time_unix_nano += repetition * HOUR_NS
                     span.end_time_unix_nano += repetition * HOUR_NS
                 fresh = request.SerializeToString()
-                yield scenario.library, _restamped(fresh, stamp)
+                yield scenario.library, _restamped(fresh, stamp, ids)
 
 
-def _restamped(body: bytes, stamp: bytes) -> bytes:
+def _ids_of(scenario: Scenario) -> re.Pattern[bytes]:
+    """Finds the ids of the answers in a recording: those the model server gave, and those that libraries make up."""
+    given = {call["response_id"].encode() for call in scenario.truth["billed_calls"] if call["response_id"]}
+    return re.compile(b"|".join([*(re.escape(one) for one in sorted(given) if len(one) >= 16), _MADE_UP_ID]))
+
+
+def _restamped(body: bytes, stamp: bytes, ids: re.Pattern[bytes]) -> bytes:
     """The bytes with eight characters of every answer id replaced."""
 
     def renamed(match: re.Match[bytes]) -> bytes:
-        return match[1] + stamp + match[0][len(match[1]) + 8 :]
+        kept = match[1] if match[1] else match[0][:-8]
+        return kept + stamp + match[0][len(kept) + 8 :]
 
-    return _ID.sub(renamed, body)
+    return ids.sub(renamed, body)
 
 
 def run(spans: int, seed: int, book: PriceBook) -> tuple[int, float]:
@@ -120,13 +128,13 @@ def run(spans: int, seed: int, book: PriceBook) -> tuple[int, float]:
     return taken, time.process_time() - began
 
 
-def rss_mib() -> int:
-    """Peak resident memory of this process so far, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def resident_mib() -> int:
+    """Resident memory of this process now, MiB."""
+    return psutil.Process().memory_info().rss // 2**20
 
 
 def memory(spans: int, book: PriceBook) -> None:
-    """Takes exports one at a time and prints the peak memory on the way."""
+    """Takes exports one at a time and prints the memory held on the way."""
     stages, taken, step = Stages(book), 0, max(spans // 5, 1)
     marks = iter(range(step, spans + step, step))
     mark = next(marks)
@@ -134,7 +142,7 @@ def memory(spans: int, book: PriceBook) -> None:
         for export in exports(20_000, seed):
             taken += stages.take(export)
             if taken >= mark:
-                print(f"  {taken:>9,} spans: peak {rss_mib()} MiB, {len(stages.counter):,} remembered")
+                print(f"  {taken:>9,} spans: {resident_mib()} MiB, {len(stages.counter):,} remembered")
                 mark = next(marks, sys.maxsize)
         if taken >= spans:
             return
@@ -175,12 +183,14 @@ def _tree(count: int, shape: str) -> list[SpanRecord]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--spans", type=int, default=60_000)
-    parser.add_argument("--memory-spans", type=int, default=200_000)
+    parser.add_argument("--memory-spans", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     gc.set_threshold(100_000, 50, 100)
     book = PriceBook(bundled_catalogue(), epoch=0)
+    print("memory:")  # first, before the exports of the timed runs take any
+    memory(arguments.memory_spans, book)
     run(5_000, 0, book)
     rates = []
     for seed in range(1, arguments.runs + 1):
@@ -189,8 +199,6 @@ def main() -> None:
         print(f"decode + normalize + count + price: {taken:,} spans in {seconds:.2f} s, {rates[-1]:,.0f} spans/s")
     print(f"median {statistics.median(rates):,.0f} spans/s on one core, seeds 1 to {arguments.runs}")
     one_trace(book)
-    print("memory:")
-    memory(arguments.memory_spans, book)
     if arguments.profile:
         profile = cProfile.Profile()
         profile.enable()

@@ -19,6 +19,9 @@ from finops.trace_node import SEVERAL, Node
 SAME_ID_MAX = 64
 """Of the calls with one id, so many of the earliest are compared; later ones are replays of those."""
 
+_ByStart = list[tuple[int, bytes, bytes, Node]]
+"""Calls ordered by start, span id and trace id."""
+
 
 class _Row:
     """Calls of one scope, ordered by start."""
@@ -60,7 +63,8 @@ class Board:
     def __init__(self) -> None:
         self._silent: dict[tuple[str, str], _Rows] = {}
         """Calls without usage, by tenant and service."""
-        self._ids: dict[tuple[str, bytes], dict[int, Node]] = {}
+        self._ids: dict[tuple[str, bytes], Node | _ByStart] = {}
+        """By id; most calls are the only one with theirs."""
         self._repeats: dict[tuple[str, bytes], dict[int, Node]] = {}
         self._twins: dict[tuple[str, bytes], Node | _Rows] = {}
         """By totals; most calls are the only one with theirs."""
@@ -73,9 +77,10 @@ class Board:
         """Makes a call findable; other spans are passed over."""
         name_keys(node)
         record, found, key = node.record, node.id_key, node.twin_key
-        if found is not None:
-            index = self._ids if record.span_class is SpanClass.CALL else self._repeats
-            index.setdefault((record.tenant, found), {})[id(node)] = node
+        if found is not None and record.span_class is SpanClass.CALL:
+            self._add_id((record.tenant, found), node)
+        elif found is not None:
+            self._repeats.setdefault((record.tenant, found), {})[id(node)] = node
         if key is not None:
             self._add_twin((record.tenant, key), node)
             self._served.setdefault((record.tenant, record.service), {})[id(node)] = node
@@ -83,6 +88,21 @@ class Board:
                 _add(loud, node)
         if record.span_class is SpanClass.CALL and record.usage is None:
             _add(self._silent.setdefault((record.tenant, record.service), {}), node)
+
+    def _add_id(self, key: tuple[str, bytes], node: Node) -> None:
+        known = self._ids.setdefault(key, node)
+        if known is node:
+            return
+        if isinstance(known, Node):
+            known = self._ids[key] = [_placed(known)]
+        insort(known, _placed(node))
+
+    def _discard_id(self, key: tuple[str, bytes], node: Node) -> None:
+        known = self._ids[key]
+        if not isinstance(known, Node):
+            del known[bisect_left(known, _placed(node))]
+        if known is node or not known:
+            del self._ids[key]
 
     def _add_twin(self, key: tuple[str, bytes], node: Node) -> None:
         known = self._twins.setdefault(key, node)
@@ -97,12 +117,13 @@ class Board:
     def discard(self, node: Node) -> None:
         """Undoes ``add``."""
         record, found, key = node.record, node.id_key, node.twin_key
-        if found is not None:
-            index = self._ids if record.span_class is SpanClass.CALL else self._repeats
-            members = index.get((record.tenant, found), {})
-            members.pop(id(node), None)
-            if not members:
-                index.pop((record.tenant, found), None)
+        if found is not None and record.span_class is SpanClass.CALL:
+            self._discard_id((record.tenant, found), node)
+        elif found is not None:
+            repeats = self._repeats[record.tenant, found]
+            del repeats[id(node)]
+            if not repeats:
+                del self._repeats[record.tenant, found]
         if key is not None:
             known = self._twins[record.tenant, key]
             if known is node or (not isinstance(known, Node) and not _discard(known, node)):
@@ -122,16 +143,18 @@ class Board:
         """Calls with the id of ``node``, at most a day apart, the first of them only."""
         if node.id_key is None:
             return ()
-        members = self._ids.get((node.record.tenant, node.id_key), {})
-        near = [n for n in members.values() if abs(start_ns(n) - start_ns(node)) <= ID_WINDOW_NS]
-        if len(near) <= SAME_ID_MAX:
-            return near
-        return sorted(near, key=lambda n: (start_ns(n), n.record.span_id))[:SAME_ID_MAX]
+        known = self._ids.get((node.record.tenant, node.id_key), ())
+        if isinstance(known, Node):
+            return (known,)
+        start = start_ns(node)
+        first = bisect_left(known, (start - ID_WINDOW_NS,))
+        near = known[first : first + SAME_ID_MAX]
+        return [other for at, _, _, other in near if at <= start + ID_WINDOW_NS]
 
     def alone(self, node: Node) -> bool:
         """Whether no other call here has the id, and none of another scope the totals, of ``node``."""
         tenant = node.record.tenant
-        if node.id_key is not None and len(self._ids.get((tenant, node.id_key), ())) > 1:
+        if node.id_key is not None and self._ids.get((tenant, node.id_key), node) is not node:
             return False
         if self._silent and (tenant, node.record.service) in self._silent:
             return False
@@ -163,13 +186,17 @@ class Board:
 
     def has_call_with_id(self, node: Node) -> bool:
         """Whether a call carries the response id that ``node``, an aggregate, repeats."""
-        return node.id_key is not None and bool(self._ids.get((node.record.tenant, node.id_key)))
+        return node.id_key is not None and (node.record.tenant, node.id_key) in self._ids
 
     def repeating(self, node: Node) -> Iterable[Node]:
         """Aggregates that repeat the response id of ``node``, a call."""
         if node.id_key is None or not self._repeats:
             return ()
         return list(self._repeats.get((node.record.tenant, node.id_key), {}).values())
+
+
+def _placed(node: Node) -> tuple[int, bytes, bytes, Node]:
+    return (start_ns(node), node.record.span_id, node.record.trace_id, node)
 
 
 def _add(rows: _Rows, node: Node) -> None:

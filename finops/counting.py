@@ -128,6 +128,7 @@ class CallCounter:
             self._size -= len(trace.nodes)
             for node in trace.spans():
                 self._board.discard(node)
+            trace.dissolve()
 
     def accept(self, records: Sequence[tuple[SpanRecord, int]]) -> Arrivals:
         """Adds spans with their event times (Unix ns). Their traces must be held."""

@@ -67,7 +67,8 @@ class Node:
         self.arrived = False
         self.parent: Node | None = None
         self.children: list[Node] = []
-        self.component: Node = self
+        self.component: Node | None = None
+        """Another node of the same tree, nearer to the one that stands for it; None: this one does."""
         self.context: Context = NO_CONTEXT
         self.exposed: Node | Several | None = None
         """The calls with usage nearest below, no tool between: none, the one, or SEVERAL."""
@@ -90,6 +91,11 @@ class Node:
         self.posted: bytes | None = None
         """Digest of the posting that stands in the ledger, at event time ``posted_ns``."""
         self.posted_ns = 0
+
+    def dissolve(self) -> None:
+        """Lets go of every other node, and so of itself: a forgotten trace takes no room until a collection."""
+        self.parent = self.component = self.exposed = None
+        self.children, self.exposing, self.context = [], {}, NO_CONTEXT
 
     def above(self) -> Context:
         """What the parent hands down."""

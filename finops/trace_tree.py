@@ -50,6 +50,11 @@ class Trace:
             for name in ("event_ns", "posted_ns", "stored", "verdict", "reason", "revision", "posted"):
                 setattr(fresh, name, getattr(before, name))
 
+    def dissolve(self) -> None:
+        """Takes the trace apart. Nothing may look at its nodes afterwards."""
+        for node in self.nodes.values():
+            node.dissolve()
+
     def _at(self, span_id: bytes) -> Node:
         node = self.nodes.get(span_id)
         if node is None:
@@ -118,9 +123,9 @@ class Trace:
 
 def _component(node: Node) -> Node:
     """The representative of the tree the node is in (union-find with path halving)."""
-    while node.component is not node:
-        node.component = node.component.component
-        node = node.component
+    while (nearer := node.component) is not None:
+        node.component = nearer.component or nearer
+        node = nearer
     return node
 
 

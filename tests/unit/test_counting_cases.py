@@ -1,10 +1,12 @@
 """Cases of counting that the laws would not name: what people send, and what it must come to."""
 
+import gc
 from typing import Any
 
 import pytest
 from counting_world import NOW_NS, World
 
+from finops.counting import CallCounter
 from finops.spans import Dimensions, SpanClass, SpanRecord
 from finops.usage import TokenUsage
 
@@ -225,3 +227,22 @@ def test_many_contents_of_the_same_spans_in_one_batch_keep_the_best_of_each() ->
     assert world.totals()["calls"] == 399
     assert {posting.usage for posting in world.standing.values()} == {TokenUsage(1000, 10, 400)}
     assert all(x.posted is not None for spans in world.spans.values() for x in spans.values())
+
+
+def test_a_forgotten_trace_leaves_nothing_for_the_garbage_collector() -> None:
+    counter = CallCounter()
+    spans = [span(n, parent=n - 3 if n > 3 else 0, trace=1 + n % 3) for n in range(1, 200)]
+    for key in {(record.tenant, record.trace_id) for record in spans}:
+        counter.restore(key, ())
+    counter.accept([(record, NOW_NS) for record in spans])
+    counter.decide()
+    gc.collect()
+    gc.disable()
+    try:
+        for key in counter.held():
+            counter.forget(key)
+        del spans
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert len(counter) == 0
