@@ -3,6 +3,7 @@
 Routes are taken from the application as its process wires it, so a new one is asked here the day it is born.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -133,6 +134,11 @@ async def test_another_organisations_session_and_one_that_never_was_are_answered
             assert told[0].text.replace(path, "") == told[1].text.replace(never, ""), named(endpoint)
 
 
+def timeless(answer: httpx2.Response) -> str:
+    """What was answered, but for the instant up to which it holds."""
+    return re.sub(r'"completeThrough":"[^"]+"', "", answer.text)
+
+
 async def test_what_a_bound_token_reads_is_what_a_filter_by_its_organisation_finds(app: Starlette) -> None:
     compared = 0
     async with client(app) as api:
@@ -141,7 +147,7 @@ async def test_what_a_bound_token_reads_is_what_a_filter_by_its_organisation_fin
                 continue
             bound = await asked(api, endpoint, SOMEBODY[0], None)
             filtered = await asked(api, endpoint, SOMEBODY[3], OWN)
-            assert (bound.status_code, bound.text) == (filtered.status_code, filtered.text), named(endpoint)
+            assert (bound.status_code, timeless(bound)) == (filtered.status_code, timeless(filtered)), named(endpoint)
             compared += 1
     assert compared >= 10
 
