@@ -20,7 +20,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo run test storm check fmt bench corpus-report lock hooks clean test-timescale
+.PHONY: help setup demo run test storm check fmt bench corpus-report lock hooks clean test-timescale \
+	collector-build collector-config
 
 help:  ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +69,12 @@ bench: setup  ## Measure what is claimed: spans, prices and repriced calls a sec
 
 corpus-report: setup  ## Every recording of a real library: expected, got, verdict
 	@PYTHONPATH=tests $(BIN)/python -m corpus_report
+
+collector-build:  ## The real OpenTelemetry Collector for the tests, by its builder (Go; minutes; kept in ~/.cache)
+	@examples/opentelemetry-collector/build.sh
+
+collector-config: setup  ## Bring otel-config.yaml up to date with the dialect tables
+	@$(BIN)/python -m collector.in_front otel-config.yaml
 
 lock: setup  ## Choose dependencies anew within pyproject.toml's ranges; writes requirements/
 	@for lock in "runtime" "development --extra demo --extra dev"; do \
