@@ -112,10 +112,19 @@ def call_facts(posting: Posting) -> CallFacts:
         posting.response_model,
         posting.operation,
         posting.usage or TokenUsage(),
-        posting.start_ns or posting.event_ns,
+        _start_ns(posting),
         posting.service_tier,
         posting.batch,
     )
+
+
+def _start_ns(posting: Posting) -> int:
+    return _whole_us(posting.start_ns or posting.event_ns)
+
+
+def _whole_us(unix_ns: int) -> int:
+    """Down to the microsecond, as the ledger keeps times; no rate begins in between."""
+    return unix_ns // 1000 * 1000
 
 
 def facts_of_entry(entry: Entry) -> CallFacts:
@@ -133,7 +142,7 @@ def facts_of_entry(entry: Entry) -> CallFacts:
         _text(detail.get("responseModel")),
         entry.belongings.operation,
         TokenUsage(**counts),
-        start if isinstance(start, int) else entry.event_ns,
+        _whole_us(start if isinstance(start, int) else entry.event_ns),
         _text(detail.get("serviceTier")),
         bool(detail.get("batch")),
     )
@@ -221,7 +230,7 @@ def _entry(
 def _detail(posting: Posting, flags: tuple[str, ...], reason: str = "") -> dict[str, object]:
     """All that a price needs beyond the columns, so that an entry can be priced again by itself."""
     said = {
-        "startNs": posting.start_ns or posting.event_ns,
+        "startNs": _start_ns(posting),
         "statedProvider": posting.provider,
         "requestModel": posting.request_model,
         "responseModel": posting.response_model,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from finops.counting import StoredSpan
 from finops.entries import Belongings, Entry, Measures
+from finops.entry_terms import Terms, kept, told
 from finops.spans import Dimensions, SpanClass, SpanRecord
 from finops.usage import TokenUsage
 
@@ -24,7 +25,7 @@ ENTRY_COLUMNS = (
     *Belongings._fields,
     *Measures._fields,
     "rate_version",
-    "detail",
+    *Terms._fields,
 )
 ENTRY_TYPES = (
     "timestamptz",
@@ -34,6 +35,7 @@ ENTRY_TYPES = (
     "int4",
     *("text" for _ in Belongings._fields),
     *("int4" if name.endswith(("calls", "runs", "hits")) else "int8" for name in Measures._fields),
+    "int8",
     "int8",
     "jsonb",
 )
@@ -124,7 +126,8 @@ def stored_span_from(row: tuple[object, ...]) -> tuple[tuple[str, bytes], Stored
 def entry_row(entry: Entry) -> tuple[object, ...]:
     """An entry in the order of ``ENTRY_COLUMNS``."""
     identity = (time_of(entry.event_ns), entry.tenant, entry.trace_id, entry.span_id, entry.revision)
-    return (*identity, *entry.belongings, *entry.measures, entry.rate_version, entry.detail)
+    terms = kept(entry.detail, entry.measures, entry.event_ns)
+    return (*identity, *entry.belongings, *entry.measures, entry.rate_version, *terms)
 
 
 def entry_from(row: tuple[object, ...]) -> Entry:
@@ -135,7 +138,7 @@ def entry_from(row: tuple[object, ...]) -> Entry:
     end = middle + len(Measures._fields)
     belongings = Belongings(*(str(value) for value in row[5:middle]))
     measures = Measures(*row[middle:end])  # type: ignore[arg-type]
-    rate_version, detail = row[end], row[end + 1]
+    rate_version, terms = row[end], Terms(*row[end + 1 :])  # type: ignore[arg-type]
     return Entry(
         ns_of(moment),
         str(tenant),
@@ -145,5 +148,5 @@ def entry_from(row: tuple[object, ...]) -> Entry:
         belongings,
         measures,
         None if rate_version is None else int(str(rate_version)),
-        detail,  # type: ignore[arg-type]
+        told(terms, measures, ns_of(moment)),
     )

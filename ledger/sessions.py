@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from finops.burn import SlotSpend, window_start
+from finops.entries import Measures
+from finops.entry_terms import Terms, told
 from finops.ratios import plain
 from finops.reports import CallEntry, DrillDown, Filters, SessionBurn, SpanVerdict, Stated
 from ledger.pool import Pool
@@ -70,7 +72,17 @@ async def _drill_down(ledger: Look, subject: str, key: dict[str, object], filter
 
 
 def _call_entry(row: Sequence[Any]) -> CallEntry:
-    return CallEntry._make((*row[:14], totals(row[14:22]), *row[22:]))
+    *columns, terms, written_1h = row
+    counts = totals(columns[14:22])
+    measures = Measures(
+        input_tokens=counts.input_tokens,
+        cached_input_tokens=counts.cached_input_tokens,
+        cache_write_tokens=counts.cache_write_tokens,
+        cache_write_1h_tokens=written_1h,
+        output_tokens=counts.output_tokens,
+        reasoning_tokens=counts.reasoning_tokens,
+    )
+    return CallEntry._make((*columns[:14], counts, *columns[22:], told(Terms(None, terms), measures, 0)))
 
 
 def _session_burn(row: Sequence[Any]) -> SessionBurn:

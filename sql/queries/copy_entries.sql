@@ -4,5 +4,5 @@ copy entries (
     service, provider, model_id, operation, calls, agent_runs, tool_calls, input_tokens, cached_input_tokens,
     cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls,
     unmetered_calls, cache_hits, cacheable_calls, saved_tokens, semantic_savings_pico, prompt_savings_pico,
-    reported_cost_pico, rate_version, detail
+    reported_cost_pico, rate_version, start_lag_us, detail
 ) from stdin (format binary)

@@ -30,7 +30,8 @@ select
     sum(prompt_savings_pico)::bigint as prompt_savings_pico,
     sum(reported_cost_pico)::bigint as reported_cost_pico,
     (array_agg(rate_version order by revision desc))[1] as rate_version,
-    (array_agg(detail order by revision desc))[1] as detail
+    (array_agg(detail order by revision desc))[1] as detail,
+    sum(cache_write_1h_tokens)::bigint as cache_write_1h_tokens
 from entries
 where session_id = %(session_id)s and (%(orgs)s::text[] is null or org_id = any(%(orgs)s))
 group by tenant, trace_id, span_id

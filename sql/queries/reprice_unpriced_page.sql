@@ -4,7 +4,8 @@ select
     e.user_id, e.environment, e.service, e.provider, e.model_id, e.operation, e.calls, e.agent_runs, e.tool_calls,
     e.input_tokens, e.cached_input_tokens, e.cache_write_tokens, e.cache_write_1h_tokens, e.output_tokens,
     e.reasoning_tokens, e.cost_pico, e.unpriced_calls, e.unmetered_calls, e.cache_hits, e.cacheable_calls,
-    e.saved_tokens, e.semantic_savings_pico, e.prompt_savings_pico, e.reported_cost_pico, e.rate_version, e.detail
+    e.saved_tokens, e.semantic_savings_pico, e.prompt_savings_pico, e.reported_cost_pico, e.rate_version,
+    e.start_lag_us, e.detail
 from unpriced u
 join entries e on e.event_time = u.event_time and e.tenant = u.tenant and e.trace_id = u.trace_id
     and e.span_id = u.span_id and e.revision = u.revision

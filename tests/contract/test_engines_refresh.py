@@ -54,8 +54,8 @@ async def test_late_entries_are_told_until_they_are_in_the_sums(
     await ledger.append([call(2000, NOW)], [], ns(NOW))
     through, pending = await freshness(ledger_pool)
     if not keeps_rollups:
-        recorded = (await rows(ledger_pool, "select min(recorded_at) from entries where input_tokens = 2000"))[0][0]
-        assert (through, pending) == (recorded, 4)
+        recorded = (await rows(ledger_pool, "select min(recorded_s) from entries where input_tokens = 2000"))[0][0]
+        assert (int(through.timestamp()), pending) == (recorded, 4)
         assert through > before
         assert await differing(ledger_pool, "usage_1d")
         assert await refreshed(leader, NOW) == 4

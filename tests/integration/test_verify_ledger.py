@@ -120,10 +120,19 @@ DAMAGES = {
         "notNegative",
     ),
     "a cost": (f"update entries set cost_pico = cost_pico + 1 where ctid = {PRICED}", "lines"),
+    "a rate": (
+        (
+            "update entries set detail = jsonb_set(detail, '{rates,input}', "
+            f"to_jsonb((detail #>> '{{rates,input}}')::bigint + 1000)) where ctid = {PRICED}"
+        ),
+        "lines",
+    ),
     "a line and the cost": (
         (
-            "update entries set cost_pico = cost_pico + 1, detail = jsonb_set(detail, '{lines,0,amountPico}', "
-            f"to_jsonb((detail #>> '{{lines,0,amountPico}}')::bigint + 1)) where ctid = {PRICED}"
+            "update entries set cost_pico = input_tokens + output_tokens + 1, detail = detail - 'rates' || "
+            "jsonb_build_object('lines', jsonb_build_array(jsonb_build_object('kind', 'input', 'rateFemto', 1000, "
+            "'tokens', input_tokens + output_tokens, 'amountPico', input_tokens + output_tokens + 1))) "
+            f"where ctid = {PRICED}"
         ),
         "lines",
     ),
