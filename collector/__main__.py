@@ -23,7 +23,8 @@ from collector.settings import BadSettings, Settings, read_settings, render_sett
 from finops.access import Grant, Scope
 from finops.spans import LedgerUnavailable
 from ledger.append import Ledger, Limits
-from ledger.engine import Engine, detect
+from ledger.engine import Engine
+from ledger.fitness import WRITER, require_fit
 from ledger.jobs import Jobs, Plan, autocommit
 from ledger.pool import Pool, patience_of, pool, require_durable
 from ledger.rates import RateStore
@@ -113,8 +114,8 @@ async def open_ledger(settings: Settings, connections: Pool) -> Opened:
     rates = RateStore()
     async with connections.connection() as connection:
         await require_durable(connection, allow_fsync_off=settings.allow_fsync_off)
+        engine = await require_fit(connection, WRITER)
         await rates.load_book(connection)
-        engine = await detect(connection)
     logger.info("the ledger is open", extra={"engine": engine.word, "database": str(engine)})
     limits = Limits(settings.remembered_spans_max)
     return Opened(Ledger(connections, rates, writer=uuid4(), limits=limits), engine)

@@ -20,7 +20,7 @@ class Terms(NamedTuple):
     """A detail as it is kept."""
 
     start_lag_us: int | None
-    """Microseconds from the start of the call, by which it is priced, to its event time; None: no price was asked for."""
+    """Microseconds from the start of the call, by which it is priced, to its event time; None: nothing was priced."""
     detail: dict[str, object] | None
 
 

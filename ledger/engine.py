@@ -71,6 +71,27 @@ async def keeps_rollups(connection: AsyncConnection[tuple[object, ...]]) -> bool
     return row is not None and row[0] == "table"
 
 
+class Session(NamedTuple):
+    """As whom a connection asks, and whether there is a ledger."""
+
+    role: str
+    has_ledger: bool
+
+
+async def require_writable(connection: AsyncConnection[tuple[object, ...]]) -> Session:
+    """Raises ``EngineUnusable`` where nothing can be written."""
+    row = await (await connection.execute(query("engine_fitness"))).fetchone()
+    assert row is not None
+    role, standby, read_only, has_ledger = row
+    if standby:
+        raise EngineUnusable("the server is a standby and takes no writes: name the primary")
+    if read_only:
+        raise EngineUnusable(
+            "the database is read-only: default_transaction_read_only is on for this server, database or role"
+        )
+    return Session(str(role), bool(has_ledger))
+
+
 def _refuse_unusable(version: str, licence: str | None) -> None:
     if licence is None:
         raise EngineUnusable(

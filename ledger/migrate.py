@@ -8,9 +8,9 @@ import hashlib
 from collections.abc import Callable
 
 from psycopg import AsyncConnection
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
-from ledger.engine import detect
+from ledger.engine import Engine, detect, require_writable
 from sql import Migration, migrations, query
 
 LOCK_KEY = 7_013_414_901
@@ -33,19 +33,28 @@ async def migrate(url: str, progress: Callable[[str], None] = lambda _: None) ->
 
     Raises ``MigrationRefused``, ``ledger.engine.EngineUnusable``, or psycopg's own error with nothing half applied.
     """
-    connection = await AsyncConnection.connect(url, autocommit=True)
-    async with connection:
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        role = (await require_writable(connection)).role
         await lock(connection, progress)
         engine = await detect(connection)
-        await connection.execute(query("migrations_table"))
-        applied = await _applied(connection)
-        wanted = [item for item in migrations() if item.engine in (None, engine.word)]
-        _refuse_disagreement(applied, wanted)
-        pending = [item for item in wanted if item.number not in applied]
-        for item in pending:
-            progress(f"migrating: {item.file_name}")
-            await _apply(connection, item)
-        return [item.file_name for item in pending]
+        try:
+            await connection.execute(query("migrations_table"))
+            lacking = await pending(connection, engine)
+            for item in lacking:
+                progress(f"migrating: {item.file_name}")
+                await _apply(connection, item)
+        except InsufficientPrivilege as fault:
+            reason = str(fault).partition("\n")[0]
+            raise MigrationRefused(f"role {role} may not migrate, {reason}: do it as the database's owner") from fault
+        return [item.file_name for item in lacking]
+
+
+async def pending(connection: Connection, engine: Engine) -> list[Migration]:
+    """What the database lacks of this code's schema, in order. Raises ``MigrationRefused`` where it has another one."""
+    applied = await _applied(connection)
+    wanted = [item for item in migrations() if item.engine in (None, engine.word)]
+    _refuse_disagreement(applied, wanted)
+    return [item for item in wanted if item.number not in applied]
 
 
 async def lock(connection: Connection, progress: Callable[[str], None]) -> None:

@@ -66,10 +66,3 @@ def filter_values(filters: Filters) -> dict[str, object]:
 def totals(columns: Sequence[Any]) -> Totals:
     """``Totals`` of eight columns in its order."""
     return Totals(*(None if value is None else int(value) for value in columns))  # type: ignore[arg-type]
-
-
-async def has_schema(pool: Pool) -> bool:
-    """Whether the newest table the reports read is there."""
-    async with reaching(pool) as connection:
-        row = await (await connection.execute(query("has_schema"))).fetchone()
-        return bool(row and row[0])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from finops.spans import LedgerUnavailable
-from ledger.engine import Engine, EngineUnusable, detect
+from ledger.engine import EngineUnusable, detect
 from ledger.pool import Pool
 from ledger.reading import reaching
 from sql import query
@@ -33,9 +33,3 @@ async def storage_state(pool: Pool) -> Mapping[str, object]:
 def _job(name: object, relation: object, status: object, finished: object, failures: object) -> Mapping[str, object]:
     moment = None if finished is None else str(finished).replace(" ", "T").replace("+00:00", "Z")
     return {"name": name, "relation": relation, "lastRun": status, "lastSuccess": moment, "failures": failures}
-
-
-async def engine_of(pool: Pool) -> Engine:
-    """The engine behind a pool. Raises ``LedgerUnavailable``, ``EngineUnusable``."""
-    async with reaching(pool) as connection:
-        return await detect(connection)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from psycopg import AsyncConnection
 
-from ledger.engine import TIMESCALE, EngineUnusable, detect
+from ledger.engine import TIMESCALE, EngineUnusable, detect, require_writable
 from ledger.migrate import Connection, checksum, lock
 from sql import Migration, migrations, query
 
@@ -22,6 +22,7 @@ async def switch_to_timescale(url: str, progress: Callable[[str], None] = lambda
     role must be allowed to create the extension, or it must be there.
     """
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        await require_writable(connection)
         await connection.execute(query("engine_extension"))
     # The library is loaded when a session first meets the extension.
     async with await AsyncConnection.connect(url, autocommit=True) as connection:

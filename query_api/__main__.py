@@ -23,15 +23,14 @@ from ledger.baselines import BaselineStore
 from ledger.catalogue import bundled_catalogue
 from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
+from ledger.fitness import READER, require_fit
 from ledger.leadership import SILENT_SECONDS_MAX, Seat
 from ledger.operator_rates import OperatorRates
 from ledger.pool import Pool, patience_of, pool
 from ledger.rates import RateStore
-from ledger.reading import has_schema
 from ledger.reports import Reports
 from ledger.reprice import Repricing
 from ledger.sessions import SessionReports
-from ledger.storage_state import engine_of
 from ledger.tokens import TokenStore, any_with
 from ledger.unpriced import UnpricedCalls
 from query_api.application import application
@@ -157,9 +156,9 @@ async def run(settings: Settings) -> int:
 
 async def _open(settings: Settings, connections: Pool) -> None:
     await connections.open(wait=True, timeout=settings.database_wait_seconds)
-    if not await has_schema(connections):
-        raise CannotStart("the database has no schema of this version yet: run `agent-finops migrate`")
-    _log.info("the ledger is open: %s", await engine_of(connections))
+    async with connections.connection() as connection:
+        engine = await require_fit(connection, READER)
+    _log.info("the ledger is open: %s", engine)
     if settings.address.is_loopback or settings.insecure:
         return
     async with connections.connection() as connection:

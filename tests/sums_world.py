@@ -1,14 +1,20 @@
 """Calls at any time, and the question whether every sum is the sum of the entries."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
+from finops.rates import RatePut, stated_from_k_tokens
+from finops.reprice_requests import RepriceRequest
 from finops.spans import Dimensions, SpanClass, SpanRecord
 from finops.usage import TokenUsage
 from ledger.engine import detect
 from ledger.pool import Connection, Pool
+from ledger.rates import RateStore
 from ledger.reading import look
 from ledger.refresh import refresh
+from ledger.reprice import Repricing
 from ledger.sums import GROUP_COLUMNS, SUM_COLUMNS
 
 NOW = datetime(2026, 11, 20, 12, 7, tzinfo=UTC)
@@ -54,13 +60,13 @@ async def rows(pool: Pool, statement: str) -> list[tuple[Any, ...]]:
         return await (await connection.execute(statement)).fetchall()
 
 
-async def differing(pool: Pool, table: str) -> list[tuple[Any, ...]]:
-    """Groups whose sums are not those of the entries; every column is compared."""
+async def differing(pool: Pool, table: str, entries: str = "entries") -> list[tuple[Any, ...]]:
+    """Groups whose sums are not those of ``entries``; every column is compared."""
     groups, width = ", ".join(GROUP_COLUMNS), WIDTHS[table]
     summed = ", ".join(f"coalesce(sum({name}), 0) as {name}" for name in SUM_COLUMNS)
     nonzero = " or ".join(f"{name} <> 0" for name in SUM_COLUMNS)
     bucket = f"date_bin('{width}', event_time, 'epoch') as bucket"
-    raw = f"select {bucket}, {groups}, {summed} from entries group by bucket, {groups}"
+    raw = f"select {bucket}, {groups}, {summed} from {entries} every group by bucket, {groups}"
     kept = f"select bucket, {groups}, {', '.join(SUM_COLUMNS)} from {table}"
     return await rows(
         pool,
@@ -70,9 +76,9 @@ async def differing(pool: Pool, table: str) -> list[tuple[Any, ...]]:
     )
 
 
-async def assert_exact(pool: Pool) -> None:
+async def assert_exact(pool: Pool, entries: str = "entries") -> None:
     for table in WIDTHS:
-        assert await differing(pool, table) == []
+        assert await differing(pool, table, entries) == []
 
 
 async def refreshed(leader: Connection, now: datetime) -> int:
@@ -83,3 +89,17 @@ async def refreshed(leader: Connection, now: datetime) -> int:
 async def freshness(pool: Pool) -> tuple[datetime, int]:
     async with look(pool) as seen:
         return seen.complete_through, seen.pending_ranges
+
+
+async def repriced(pool: Pool, now: datetime, usd_per_k: Decimal) -> None:
+    """States a price of gpt-4o and applies it to everything there is."""
+    store = RateStore()
+    per_k = stated_from_k_tokens({"inputRatePerKTokens": str(usd_per_k), "outputRatePerKTokens": str(usd_per_k)})
+    async with pool.connection() as connection:
+        await store.put(connection, RatePut(model_id="gpt-4o", stated=per_k, author="ada", reason="test"), now)
+    repricing, run_id = Repricing(pool, store), uuid4()
+    everything = RepriceRequest(start=now - timedelta(days=30), end=now + timedelta(days=1))
+    await repricing.start(run_id, everything, now, actor="ada", reason="test")
+    run = await repricing.advance(run_id, now)
+    assert run is not None
+    assert run.finished_at is not None

@@ -1,22 +1,17 @@
 """Sums that follow the entries on every engine, whatever comes when: late, corrected, refreshed in between."""
 
-import random
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
-from sums_world import NOW, agent_above, assert_exact, call, differing, freshness, ns, refreshed, rows
+from sums_world import NOW, agent_above, assert_exact, call, differing, freshness, ns, refreshed, repriced, rows
 
-from finops.rates import RatePut, stated_from_k_tokens
-from finops.reprice_requests import RepriceRequest
-from finops.spans import SpanClass, SpanRecord
 from ledger.append import Ledger, Limits
 from ledger.jobs import autocommit, is_leader
 from ledger.pool import Connection, Pool, configure
 from ledger.rates import RateStore
-from ledger.reprice import Repricing
 
 
 @pytest.fixture
@@ -76,6 +71,18 @@ async def test_a_correction_of_an_old_call_reaches_every_sum(
     assert await rows(ledger_pool, by_agent) == [("late-agent", 1), ("service-3", 1)]
 
 
+async def test_a_call_from_the_future_is_dated_at_its_arrival_and_hides_nothing(
+    ledger: Ledger, ledger_pool: Pool, leader: Connection
+) -> None:
+    await ledger.append([call(1, NOW + timedelta(days=400)), call(2, NOW)], [], ns(NOW))
+    later = NOW + timedelta(hours=1)
+    await refreshed(leader, later)
+    assert (await rows(ledger_pool, "select max(event_time) from entries"))[0][0] < NOW + timedelta(seconds=1)
+    await ledger.append([call(3, later)], [], ns(later))
+    await assert_exact(ledger_pool)
+    assert await rows(ledger_pool, "select sum(calls) from usage_1d") == [(3,)]
+
+
 async def test_what_comes_late_into_packed_chunks_reaches_every_sum(
     ledger: Ledger, ledger_pool: Pool, leader: Connection, keeps_rollups: bool
 ) -> None:
@@ -98,40 +105,3 @@ async def test_what_comes_late_into_packed_chunks_reaches_every_sum(
     await refreshed(leader, NOW)
     await assert_exact(ledger_pool)
     assert (await freshness(ledger_pool))[1] == 0
-
-
-async def repriced(pool: Pool, now: datetime, usd_per_k: Decimal) -> None:
-    """States a price of gpt-4o and applies it to everything there is."""
-    store = RateStore()
-    per_k = stated_from_k_tokens({"inputRatePerKTokens": str(usd_per_k), "outputRatePerKTokens": str(usd_per_k)})
-    async with pool.connection() as connection:
-        await store.put(connection, RatePut(model_id="gpt-4o", stated=per_k, author="ada", reason="test"), now)
-    repricing, run_id = Repricing(pool, store), uuid4()
-    everything = RepriceRequest(start=now - timedelta(days=30), end=now + timedelta(days=1))
-    await repricing.start(run_id, everything, now, actor="ada", reason="test")
-    run = await repricing.advance(run_id, now)
-    assert run is not None
-    assert run.finished_at is not None
-
-
-@pytest.mark.parametrize("seed", range(6))
-async def test_any_order_of_appends_corrections_reprices_and_refreshes_ends_in_the_same_sums(
-    seed: int, ledger: Ledger, ledger_pool: Pool, leader: Connection
-) -> None:
-    chance, clock, written = random.Random(seed), NOW, list[SpanRecord]()
-    for number in range(1, 40):
-        clock += timedelta(minutes=chance.choice((0, 1, 9, 16, 200)))
-        ages = [chance.choice((0, 1, 20, 60, 24 * 60, 10 * 24 * 60)) for _ in range(chance.randint(1, 8))]
-        fresh = [call(number * 100 + at, clock - timedelta(minutes=age)) for at, age in enumerate(ages)]
-        fresh = [record._replace(parent_id=(10**9).to_bytes(8)) for record in fresh]
-        if written and chance.random() < 0.3:
-            fresh.append(agent_above(chance.choice(written)))
-        await ledger.append(fresh, [], ns(clock))
-        written += [record for record in fresh if record.span_class is SpanClass.CALL]
-        if chance.random() < 0.1:
-            await repriced(ledger_pool, clock, Decimal(chance.randint(1, 999)) / 1000)
-        if chance.random() < 0.3:
-            await refreshed(leader, clock)
-            await assert_exact(ledger_pool)
-    await refreshed(leader, clock)
-    await assert_exact(ledger_pool)

@@ -44,9 +44,7 @@ def test_a_detail_is_told_as_it_was(call: tuple[Measures, dict[str, object]]) ->
 
 
 @given(priced(), TOKENS.filter(bool))
-def test_lines_that_do_not_follow_from_the_counts_are_kept(
-    call: tuple[Measures, dict[str, object]], more: int
-) -> None:
+def test_lines_that_do_not_follow_from_the_counts_are_kept(call: tuple[Measures, dict[str, object]], more: int) -> None:
     measures, detail = call
     other = measures._replace(input_tokens=measures.input_tokens + more, output_tokens=measures.output_tokens + more)
     assert told(kept(detail, other, EVENT_NS), other, EVENT_NS) == detail

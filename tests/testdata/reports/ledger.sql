@@ -1,7 +1,12 @@
 -- A small ledger with figures one can add up by hand. "Now" is 2026-03-10 12:00 UTC.
-insert into entries
+insert into entries (
+    event_time, tenant, trace_id, span_id, revision, org_id, team_id, agent_id, session_id, user_id, environment, service,
+    provider, model_id, operation, calls, agent_runs, tool_calls, input_tokens, cached_input_tokens, cache_write_tokens,
+    cache_write_1h_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, unmetered_calls, cache_hits,
+    cacheable_calls, saved_tokens, semantic_savings_pico, prompt_savings_pico, reported_cost_pico, rate_version, detail
+)
 select
-    g.event_time, '', decode(g.trace, 'hex'), decode(g.span, 'hex'), g.revision, g.event_time,
+    g.event_time, '', decode(g.trace, 'hex'), decode(g.span, 'hex'), g.revision,
     g.org, '', g.agent, g.session, '', g.environment, 'svc', g.provider, g.model, g.operation,
     g.calls, g.runs, g.tools, g.input, g.cached, g.cache_write, 0, g.output, g.reasoning,
     g.cost, g.unpriced, g.unmetered, g.hits, g.cacheable, g.saved, g.semantic, g.prompt, null, g.version, g.detail::jsonb
