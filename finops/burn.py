@@ -22,8 +22,7 @@ IDLE_SECONDS_DEFAULT = 1800
 """A session without a call for this long is no longer active."""
 MULTIPLIER_DEFAULT = Decimal(5)
 """A session is abnormal from this many times its agent's baseline."""
-CRITICAL_FACTOR = 2
-"""... and critically so from this many times that."""
+MULTIPLIER_MIN, MULTIPLIER_MAX = Decimal(1), Decimal(1000)
 
 
 class SlotSpend(NamedTuple):
@@ -48,13 +47,6 @@ def anomaly_ratio(rate_usd_per_hour: Decimal | None, baseline_usd_per_hour: Deci
     if rate_usd_per_hour is None or not baseline_usd_per_hour:
         return None
     return decimal_of(Fraction(rate_usd_per_hour) / Fraction(baseline_usd_per_hour))
-
-
-def severity(ratio: Decimal | None, multiplier: Decimal) -> str | None:
-    """'warning' from ``multiplier`` times the baseline, 'critical' from twice that, None below or unknown."""
-    if ratio is None or ratio < multiplier:
-        return None
-    return "critical" if ratio >= CRITICAL_FACTOR * multiplier else "warning"
 
 
 def crossed_at(slots: Sequence[SlotSpend], threshold_pico: int) -> datetime | None:

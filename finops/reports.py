@@ -8,7 +8,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Generic, NamedTuple, TypeVar
 
-from finops.burn import SlotSpend
 from finops.roi import CacheMoney
 
 Rows = TypeVar("Rows")
@@ -97,8 +96,14 @@ class SessionBurn(NamedTuple):
     first_seen_at: datetime
     last_seen_at: datetime
     baseline_pico_per_hour: Decimal | None
-    slots: tuple[SlotSpend, ...]
-    """Slots inside the window, oldest first."""
+
+
+class Fastest(NamedTuple):
+    """Some of the active sessions, the fastest first."""
+
+    sessions: Sequence[SessionBurn]
+    active: int
+    """How many sessions are active."""
 
 
 class CacheStep(NamedTuple):
@@ -259,3 +264,5 @@ class Baseline(NamedTuple):
     baseline_usd_per_hour: Decimal
     updated_at: datetime
     updated_by: str
+    anomaly_multiplier: Decimal | None = None
+    """So many times the baseline is abnormal; None: what the query API is set to."""

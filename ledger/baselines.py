@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import cast
+from typing import Any
 
 from finops.audit import BASELINE_DELETED, BASELINE_PUT
 from finops.money import PICO_PER_USD
@@ -21,13 +21,21 @@ class BaselineStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def put(self, org_id: str, agent_id: str, baseline_usd_per_hour: Decimal, changed_by: str) -> Baseline:
+    async def put(
+        self,
+        org_id: str,
+        agent_id: str,
+        baseline_usd_per_hour: Decimal,
+        changed_by: str,
+        anomaly_multiplier: Decimal | None = None,
+    ) -> Baseline:
         """Stores the baseline and returns the row. ``org_id`` '' holds for every organisation without its own."""
         values = {
             "org_id": org_id,
             "agent_id": agent_id,
             "baseline_pico_per_hour": baseline_usd_per_hour * PICO_PER_USD,
             "updated_by": changed_by,
+            "anomaly_multiplier": anomaly_multiplier,
         }
         async with reaching(self._pool) as connection, connection.transaction():
             await audit.hold_trail(connection)
@@ -60,9 +68,18 @@ class BaselineStore:
         return [_baseline(row) for row in rows]
 
 
-def _baseline(row: Sequence[object]) -> Baseline:
-    org_id, agent_id, per_hour, updated_at, updated_by = cast("tuple[str, str, Decimal, datetime, str]", tuple(row))
-    return Baseline(org_id, agent_id, plain(per_hour / PICO_PER_USD), updated_at, updated_by)
+def _baseline(row: Sequence[Any]) -> Baseline:
+    org_id, agent_id, per_hour, updated_at, updated_by, multiplier = row
+    own = None if multiplier is None else plain(multiplier)
+    return Baseline(org_id, agent_id, plain(per_hour / PICO_PER_USD), updated_at, updated_by, own)
+
+
+def _told(row: Baseline | None) -> dict[str, Decimal] | None:
+    """What the audit trail keeps of it."""
+    if row is None:
+        return None
+    told = {"baselineUsdPerHour": row.baseline_usd_per_hour}
+    return told if row.anomaly_multiplier is None else told | {"anomalyMultiplier": row.anomaly_multiplier}
 
 
 async def _stated(connection: Connection, org_id: str, agent_id: str) -> Baseline | None:
@@ -76,8 +93,7 @@ async def _stated(connection: Connection, org_id: str, agent_id: str) -> Baselin
 async def _record(
     connection: Connection, action: str, before: Baseline | None, after: Baseline | None, actor: str, at: datetime
 ) -> None:
-    told = [None if row is None else {"baselineUsdPerHour": row.baseline_usd_per_hour} for row in (before, after)]
     about = before or after
     assert about is not None
     named = {"actor": actor, "action": action, "subject": about.agent_id, "org_id": about.org_id}
-    await audit.record(connection, at=at, before=told[0], after=told[1], **named)
+    await audit.record(connection, at=at, before=_told(before), after=_told(after), **named)

@@ -19,7 +19,8 @@ class Look:
     """A read-only transaction in which every query sees the same ledger."""
 
     def __init__(self, connection: Connection, complete_through: datetime, pending_ranges: int) -> None:
-        self._connection = connection
+        self.connection = connection
+        """For whoever has own queries."""
         self.complete_through = complete_through
         """Everything recorded up to this instant is seen."""
         self.pending_ranges = pending_ranges
@@ -27,7 +28,7 @@ class Look:
 
     async def rows(self, name: str, values: Mapping[str, object]) -> list[Row]:
         """All rows of ``sql/queries/<name>.sql``."""
-        return await (await self._connection.execute(query(name), values)).fetchall()
+        return await (await self.connection.execute(query(name), values)).fetchall()
 
     async def row(self, name: str, values: Mapping[str, object]) -> Row:
         """The only row of a query that always has one."""

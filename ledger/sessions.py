@@ -4,18 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from finops.burn import SlotSpend, window_start
+from finops.burn import window_start
 from finops.entries import Measures
 from finops.entry_terms import Terms, told
 from finops.ratios import plain
-from finops.reports import CallEntry, DrillDown, Filters, SessionBurn, SpanVerdict, Stated
+from finops.reports import CallEntry, DrillDown, Fastest, Filters, SessionBurn, SpanVerdict, Stated
 from ledger.pool import Pool
-from ledger.reading import Look, filter_values, look, totals
+from ledger.reading import Look, Row, filter_values, look, totals
 
 SESSIONS_MAX = 10_000
-"""Active sessions in one answer; the fastest are kept."""
+"""So many of the fastest active sessions can be paged through."""
+LIKELY_MAX = 40_000
+"""So many sessions are summed at most to find the fastest."""
 CALLS_MAX = 2_000
 """Calls and spans listed for one session or trace."""
+_SPEND = 3
+"""The column of an active session's spend."""
 
 
 class SessionReports:
@@ -25,8 +29,15 @@ class SessionReports:
         self._pool = pool
 
     async def active(
-        self, now: datetime, window_seconds: int, idle_seconds: int, filters: Filters
-    ) -> Stated[list[SessionBurn]]:
+        self,
+        now: datetime,
+        window_seconds: int,
+        idle_seconds: int,
+        filters: Filters,
+        *,
+        limit: int = SESSIONS_MAX,
+        offset: int = 0,
+    ) -> Stated[Fastest]:
         """Sessions with a call within ``idle_seconds``, fastest first, with their spend in the window up to now.
 
         A filter by model or environment counts only the calls that match it.
@@ -35,13 +46,18 @@ class SessionReports:
             "now": now,
             "window_start": window_start(now, window_seconds),
             "idle_start": now - timedelta(seconds=idle_seconds),
-            "limit": SESSIONS_MAX,
+            "limit": min(offset + limit, SESSIONS_MAX),
         }
         by_call = filters.models is not None or filters.environments is not None
-        name = "report_active_sessions_by_entries" if by_call else "report_active_sessions"
         async with look(self._pool) as ledger:
-            rows = await ledger.rows(name, values)
-        return Stated([_session_burn(row) for row in rows], ledger.complete_through, ledger.pending_ranges)
+            if by_call:
+                rows = await ledger.rows("report_active_sessions_by_entries", values | {"limit": SESSIONS_MAX})
+                active = len(rows)
+            else:
+                rows = await _fastest(ledger, values, min(offset + limit, SESSIONS_MAX))
+                active = int((await ledger.row("burn_count_active", values))[0])
+        sessions = [_session_burn(row) for row in rows[offset : offset + limit]]
+        return Stated(Fastest(sessions, active), ledger.complete_through, ledger.pending_ranges)
 
     async def session(self, session_id: str, filters: Filters) -> Stated[DrillDown]:
         """Calls of one session in order of time, and every span of its traces with its verdict."""
@@ -54,6 +70,20 @@ class SessionReports:
         async with look(self._pool) as ledger:
             found = await _drill_down(ledger, "trace", {"trace_id": trace_id}, filters)
         return Stated(found, ledger.complete_through, ledger.pending_ranges)
+
+
+async def _fastest(ledger: Look, values: dict[str, object], top: int) -> list[Row]:
+    """The ``top`` fastest. Sums as many sessions as may be among them: no other's bound is above the last of them."""
+    likely = 2 * top + 50
+    while True:
+        rows = await ledger.rows("report_active_sessions", values | {"likely": likely})
+        bounds = await ledger.rows("burn_next_bound", values | {"likely": likely})
+        if not bounds or likely >= LIKELY_MAX:
+            return rows
+        slowest = rows[-1][_SPEND] if len(rows) == top else None
+        if slowest is not None and slowest >= bounds[0][0]:
+            return rows
+        likely *= 4
 
 
 async def _drill_down(ledger: Look, subject: str, key: dict[str, object], filters: Filters) -> DrillDown:
@@ -85,9 +115,7 @@ def _call_entry(row: Sequence[Any]) -> CallEntry:
     return CallEntry._make((*columns[:14], counts, *columns[22:], told(Terms(None, terms), measures, 0)))
 
 
-def _session_burn(row: Sequence[Any]) -> SessionBurn:
-    *facts, baseline, slots, costs = row
-    spend = None if facts[3] is None else int(facts[3])
-    per_hour = None if baseline is None else plain(baseline)
-    window = tuple(SlotSpend(slot, int(cost)) for slot, cost in zip(slots, costs, strict=True))
-    return SessionBurn._make((*facts[:3], spend, *facts[4:], per_hour, window))
+def _session_burn(row: Row) -> SessionBurn:
+    *facts, baseline = row
+    facts[_SPEND] = None if facts[_SPEND] is None else int(facts[_SPEND])
+    return SessionBurn._make((*facts, None if baseline is None else plain(baseline)))

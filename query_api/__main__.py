@@ -18,6 +18,10 @@ from uuid import uuid4
 from starlette.applications import Starlette
 
 from finops.access import Scope
+from finops.anomaly_rules import Rules
+from finops.money import pico
+from ledger.anomalies import AnomalyReports
+from ledger.anomaly_pass import AnomalyPass
 from ledger.audit import AuditTrail
 from ledger.baselines import BaselineStore
 from ledger.catalogue import bundled_catalogue
@@ -30,11 +34,13 @@ from ledger.pool import Pool, patience_of, pool
 from ledger.rates import RateStore
 from ledger.reports import Reports
 from ledger.reprice import Repricing
+from ledger.session_heads import SessionHeadsPass, raise_window
 from ledger.sessions import SessionReports
 from ledger.tokens import TokenStore, any_with
 from ledger.unpriced import UnpricedCalls
 from query_api.application import application
 from query_api.auth import Gate
+from query_api.burn_routes import BurnHandlers
 from query_api.endpoints.audit import AuditEndpoints
 from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning, BurnRules
@@ -80,9 +86,24 @@ def rate_handlers(connections: Pool, rates: RateStore, sweeper: Sweeper) -> Rate
     )
 
 
+def anomaly_rules(settings: Settings) -> Rules:
+    """What is abnormal where an agent has nothing of its own."""
+    return Rules(
+        settings.window_seconds,
+        settings.anomaly_multiplier,
+        pico(settings.anomaly_floor_usd),
+        settings.anomaly_calls_min,
+        pico(settings.single_call_usd),
+    )
+
+
 def judge_passes(settings: Settings, connections: Pool) -> list[JudgePass]:
     """What the leader does in every round, in this order."""
-    return []
+    rules = anomaly_rules(settings)
+    return [
+        AnomalyPass(connections, rules),
+        SessionHeadsPass(connections, settings.window_seconds, settings.idle_seconds),
+    ]
 
 
 def judging_of(settings: Settings, connections: Pool) -> Judging:
@@ -104,16 +125,16 @@ def build(
     """The application over an open pool."""
     reports, sessions = Reports(connections), SessionReports(connections)
     neighbours = Neighbours(settings.collector_url, settings.provider_urls, settings.docker_host)
-    rules = BurnRules(settings.window_seconds, settings.idle_seconds, settings.anomaly_multiplier)
+    rules = BurnRules(settings.idle_seconds, anomaly_rules(settings))
+    burning = Burning(sessions, AnomalyReports(connections), rules)
     handlers = Handlers(
         costs=Costs(reports, lambda: started_at),
         general=GeneralCosts(
             CostReport(connections), Limits(settings.window_days_max, settings.entries_window_days_max)
         ),
-        burning=Burning(sessions, rules),
+        burn=BurnHandlers(burning, BaselineEndpoints(BaselineStore(connections))),
         drill_down=DrillDownEndpoints(sessions, CoverageReports(connections)),
         rates=rate_handlers(connections, rates, sweeper),
-        baselines=BaselineEndpoints(BaselineStore(connections)),
         health=Health(reports, neighbours, life, http_status, time.monotonic, {"judge": judge.component}),
         prometheus=Prometheus(reports, judge),
         otlp_grpc=str(settings.otlp_grpc),
@@ -144,6 +165,7 @@ async def run(settings: Settings) -> int:
     try:
         catalogue, _ = await asyncio.gather(asyncio.to_thread(bundled_catalogue), _open(settings, connections))
         await judges.open()
+        await raise_window(judges, settings.window_seconds, now())
         await _serve(settings, connections, judging_of(settings, judges), RateStore(catalogue), stop)
     except Exception as fault:
         _log.critical("cannot start: %s", str(fault).partition("\n")[0])

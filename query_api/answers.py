@@ -31,40 +31,6 @@ MODEL_ALLOCATION = Shape(
     (field("provider", TEXT, "provider"), field("modelId", TEXT, "model_id"), *totals_fields(), _SHARE),
 )
 
-BURN_RATE = Shape(
-    "BurnRate",
-    (
-        field("sessionId", TEXT, "session.session_id"),
-        field("agentId", TEXT, "session.agent_id"),
-        field("orgId", TEXT, "session.org_id"),
-        field("spendUsd", MONEY, "session.spend_pico", nullable=True),
-        field("windowSeconds", COUNT, "window_seconds"),
-        field("burnRateUsdPerHour", NUMBER, "burn_rate_usd_per_hour", nullable=True),
-        field("baselineUsdPerHour", NUMBER, "baseline_usd_per_hour", nullable=True),
-        field("anomalyRatio", NUMBER, "ratio", nullable=True),
-        field("calls", COUNT, "session.calls"),
-        field("unpricedCalls", COUNT, "session.unpriced_calls"),
-        field("firstSeenAt", INSTANT, "session.first_seen_at"),
-        field("lastSeenAt", INSTANT, "session.last_seen_at"),
-    ),
-)
-ANOMALY = Shape(
-    "Anomaly",
-    (
-        field("sessionId", TEXT, "session.session_id"),
-        field("agentId", TEXT, "session.agent_id"),
-        field("burnRateUsdPerHour", NUMBER, "burn_rate_usd_per_hour"),
-        field("baselineUsdPerHour", NUMBER, "baseline_usd_per_hour"),
-        field("anomalyRatio", NUMBER, "ratio"),
-        field("orgId", TEXT, "session.org_id"),
-        field("severity", TEXT, "severity"),
-        field("openedAt", INSTANT, "opened_at"),
-        field("spendUsd", MONEY, "session.spend_pico"),
-        field("windowSeconds", COUNT, "window_seconds"),
-        field("lastSeenAt", INSTANT, "session.last_seen_at"),
-    ),
-)
-
 _CACHE_MONEY = (
     field("semanticCacheSavingsUsd", MONEY, "money.semantic_savings_pico"),
     field("promptCacheSavingsUsd", MONEY, "money.prompt_savings_pico"),
@@ -109,15 +75,5 @@ VALUATION_RATE = Shape(
         field("version", COUNT, "version"),
         field("author", TEXT, "author"),
         field("reason", TEXT, "reason"),
-    ),
-)
-BASELINE = Shape(
-    "Baseline",
-    (
-        field("agentId", TEXT, "agent_id"),
-        field("orgId", TEXT, "org_id"),
-        field("baselineUsdPerHour", NUMBER, "baseline_usd_per_hour"),
-        field("updatedAt", INSTANT, "updated_at"),
-        field("updatedBy", TEXT, "updated_by"),
     ),
 )

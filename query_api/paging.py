@@ -1,14 +1,19 @@
 """Pages of long lists: how many rows, and where the page before ended."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from query_api.parameters import Parameter
-from query_api.shapes import COUNT, Shape, field
+from query_api.shapes import COUNT, Schema, Shape, field
 
 LIMIT_MAX = 1000
 LIMIT_DEFAULT = 100
 _DIGITS_MAX = 18
+BURN_SESSIONS_MAX = 10_000
+"""So many of the fastest sessions can be paged through."""
+BURN_LIMIT_DEFAULT = 1000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Page(NamedTuple):
@@ -18,10 +23,33 @@ class Page(NamedTuple):
     next_cursor: int | None
 
 
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LIMIT_MAX):
-        raise ValueError(f"must be a whole number from 1 to {LIMIT_MAX}")
-    return int(text)
+class BurnPosition(NamedTuple):
+    """How far a list of burning sessions was read, and as of when; the window slides, a list does not."""
+
+    now: datetime
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{(self.now - _EPOCH) // timedelta(microseconds=1)}-{self.offset}"
+
+
+def _limit(highest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= highest):
+            raise ValueError(f"must be a whole number from 1 to {highest}")
+        return int(text)
+
+    return read
+
+
+def _burn_position(text: str) -> BurnPosition:
+    micros, _, offset = text.partition("-")
+    if not all(part.isascii() and part.isdigit() and len(part) <= _DIGITS_MAX for part in (micros, offset)):
+        raise ValueError("must be the X-Next-Cursor of the page before")
+    try:
+        return BurnPosition(_EPOCH + timedelta(microseconds=int(micros)), int(offset))
+    except OverflowError:
+        raise ValueError("must be the X-Next-Cursor of the page before") from None
 
 
 def _cursor(text: str) -> int:
@@ -30,13 +58,14 @@ def _cursor(text: str) -> int:
     return int(text)
 
 
-LIMIT = Parameter(
-    "limit",
-    _limit,
-    {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
-    "Rows of the page",
-    LIMIT_DEFAULT,
-)
+def _limit_parameter(default: int, highest: int) -> Parameter:
+    schema: Schema = {"type": "integer", "minimum": 1, "maximum": highest, "default": default}
+    return Parameter("limit", _limit(highest), schema, "Rows of the page", default)
+
+
+LIMIT = _limit_parameter(LIMIT_DEFAULT, LIMIT_MAX)
+BURN_LIMIT = _limit_parameter(BURN_LIMIT_DEFAULT, BURN_SESSIONS_MAX)
+BURN_CURSOR = Parameter("cursor", _burn_position, {"type": "string"}, "The X-Next-Cursor of the page before")
 CURSOR = Parameter("cursor", _cursor, {"type": "integer"}, "The nextCursor of the page before")
 
 

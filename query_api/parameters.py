@@ -115,6 +115,14 @@ ORDER = Parameter(
 )
 CURSOR_TEXT = Parameter("cursor", str, _STRING, "The nextCursor of the page before")
 
+SESSION = Parameter("sessionId", _text, _STRING, "Only these sessions", None, True)
+OPEN_OR_CLOSED = Parameter(
+    "state",
+    lambda text: _one_of("open", "closed")(text) == "open",
+    _STRING | {"enum": ["open", "closed"]},
+    "Only these",
+)
+
 FILTERS = (ORG, AGENT, MODEL, ENVIRONMENT)
 PERIOD = (DAYS, ZONE)
 

@@ -5,19 +5,14 @@ from typing import NamedTuple
 from finops.access import Scope
 from query_api.answers import (
     ALLOCATION,
-    ANOMALY,
-    BASELINE,
-    BURN_RATE,
     CACHE_IMPACT,
     MODEL_ALLOCATION,
     ROI_STATS,
     TREND,
 )
+from query_api.burn_routes import BurnHandlers, burn_rows
 from query_api.cost_answers import COST_PAGE
 from query_api.drill_down_answers import COVERAGE, SESSION, TRACE
-from query_api.endpoints import baselines
-from query_api.endpoints.baselines import BaselineEndpoints
-from query_api.endpoints.burning import Burning
 from query_api.endpoints.costs import Costs
 from query_api.endpoints.documents import json_document, page_file
 from query_api.endpoints.drill_down import DrillDownEndpoints
@@ -29,13 +24,11 @@ from query_api.exposition import PLAIN
 from query_api.openapi import document
 from query_api.paging import LIMIT
 from query_api.parameters import (
-    AGENT,
     CURSOR_TEXT,
     DAYS_OR_START,
     FAMILIES,
     FILTERS,
     GROUP_BY,
-    ONE_ORG,
     ORDER,
     ORG,
     PERIOD,
@@ -55,10 +48,9 @@ class Handlers(NamedTuple):
 
     costs: Costs
     general: GeneralCosts
-    burning: Burning
+    burn: BurnHandlers
     drill_down: DrillDownEndpoints
     rates: RateHandlers
-    baselines: BaselineEndpoints
     health: Health
     prometheus: Prometheus
     otlp_grpc: str
@@ -69,9 +61,8 @@ def table(to: Handlers, version: str) -> list[Endpoint]:
     """The whole table; the OpenAPI document describes all of it, itself included."""
     rows = [
         *_costs(to),
-        *_burning(to),
+        *burn_rows(PREFIX, to.burn),
         *rate_rows(PREFIX, to.rates),
-        *_baselines(to),
         *_actuator(to),
         *_page(to.otlp_grpc),
     ]
@@ -101,24 +92,6 @@ def _costs(to: Handlers) -> list[Endpoint]:
         Endpoint("GET", session, READ, down.session, "One session, call by call", (ORG,), SESSION),
         Endpoint("GET", trace, READ, down.trace, "One trace, call by call", (ORG,), TRACE),
         Endpoint("GET", f"{PREFIX}/coverage", READ, down.coverage, "What became of every span", arrived, COVERAGE),
-    ]
-
-
-def _burning(to: Handlers) -> list[Endpoint]:
-    rates, abnormal = f"{PREFIX}/burn-rates/active", f"{PREFIX}/anomalies/active"
-    return [
-        Endpoint("GET", rates, READ, to.burning.burn_rates, "How fast sessions spend now", FILTERS, BURN_RATE, True),
-        Endpoint("GET", abnormal, READ, to.burning.anomalies, "Sessions that spend too fast", FILTERS, ANOMALY, True),
-    ]
-
-
-def _baselines(to: Handlers) -> list[Endpoint]:
-    every, one = f"{PREFIX}/baselines", f"{PREFIX}/baselines/{{agent_id:text}}"
-    scope, to_own, body = Scope.BASELINES, (ONE_ORG,), baselines.BODY
-    return [
-        Endpoint("GET", every, READ, to.baselines.all, "Every baseline", (ORG, AGENT), BASELINE, True),
-        Endpoint("PUT", one, scope, to.baselines.put, "Put an agent's baseline", to_own, BASELINE, body=body),
-        Endpoint("DELETE", one, scope, to.baselines.delete, "Remove an agent's baseline", to_own),
     ]
 
 

@@ -7,9 +7,12 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from finops.anomaly_rules import CALLS_MIN_DEFAULT
 from finops.burn import (
     IDLE_SECONDS_DEFAULT,
     MULTIPLIER_DEFAULT,
+    MULTIPLIER_MAX,
+    MULTIPLIER_MIN,
     SLOT_SECONDS,
     WINDOW_SECONDS_DEFAULT,
     WINDOW_SECONDS_MAX,
@@ -61,6 +64,9 @@ class Settings:
     window_seconds: int
     idle_seconds: int
     anomaly_multiplier: Decimal
+    anomaly_floor_usd: Decimal
+    anomaly_calls_min: int
+    single_call_usd: Decimal
     judge_ms: int
     judge_pass_ms_max: int
     judge_connections_max: int
@@ -109,14 +115,17 @@ def _window(text: str) -> int:
     return seconds
 
 
-def _multiplier(text: str) -> Decimal:
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        raise ValueError("is not a number") from None
-    if not found.is_finite() or not 1 <= found <= 1000:
-        raise ValueError("is not a number from 1 to 1000")
-    return found
+def _amount(lowest: Decimal, highest: Decimal) -> Callable[[str], Decimal]:
+    def read(text: str) -> Decimal:
+        try:
+            found = Decimal(text)
+        except InvalidOperation:
+            raise ValueError("is not a number") from None
+        if not found.is_finite() or not lowest <= found <= highest:
+            raise ValueError(f"is not a number from {lowest} to {highest}")
+        return found
+
+    return read
 
 
 def _switch(text: str) -> bool:
@@ -158,6 +167,7 @@ def _docker(text: str) -> str | None:
     return text or None
 
 
+_USD_MAX = Decimal(1_000_000)
 _READY = "http://127.0.0.1:8081/health/ready"
 VARIABLES: dict[str, Variable] = {
     "database_url": Variable("FINOPS_DATABASE_URL", _database_url, "", "the ledger", secret=True),
@@ -171,7 +181,19 @@ VARIABLES: dict[str, Variable] = {
         "FINOPS_SESSION_IDLE_SECONDS", _count(60, 86_400), str(IDLE_SECONDS_DEFAULT), "without a call: no longer active"
     ),
     "anomaly_multiplier": Variable(
-        "FINOPS_ANOMALY_MULTIPLIER", _multiplier, str(MULTIPLIER_DEFAULT), "times the baseline is abnormal"
+        "FINOPS_ANOMALY_MULTIPLIER",
+        _amount(MULTIPLIER_MIN, MULTIPLIER_MAX),
+        str(MULTIPLIER_DEFAULT),
+        "times the baseline is abnormal",
+    ),
+    "anomaly_floor_usd": Variable(
+        "FINOPS_ANOMALY_FLOOR_USD", _amount(Decimal(0), _USD_MAX), "0.10", "less in the window is no anomaly"
+    ),
+    "anomaly_calls_min": Variable(
+        "FINOPS_ANOMALY_CALLS_MIN", _count(1, 10_000), str(CALLS_MIN_DEFAULT), "nor are fewer calls in the window"
+    ),
+    "single_call_usd": Variable(
+        "FINOPS_SINGLE_CALL_USD", _amount(Decimal("0.01"), _USD_MAX), "5", "one call that costs so much is an anomaly"
     ),
     "judge_ms": Variable("FINOPS_JUDGE_MS", _count(100, 60_000), "1000", "between two rounds of the judge"),
     "judge_pass_ms_max": Variable(

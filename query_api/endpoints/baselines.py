@@ -7,17 +7,18 @@ from typing import Protocol
 
 from finops.access import Grant
 from finops.agent_names import agent_name
+from finops.burn import MULTIPLIER_MAX, MULTIPLIER_MIN
 from finops.reports import Baseline, Filters
-from query_api.answers import BASELINE
 from query_api.auth import other_organisation, within
 from query_api.bodies import BodyReader
+from query_api.burn_answers import BASELINE
 from query_api.exchange import Answer, Ask, told
 from query_api.parameters import filters_of
 from query_api.problems import Fault, bad_request, not_found
 from query_api.shapes import Schema
 from query_api.wire import encode
 
-FIELD = "baselineUsdPerHour"
+FIELD, MULTIPLIER = "baselineUsdPerHour", "anomalyMultiplier"
 BASELINE_USD_PER_HOUR_MAX = Decimal(1_000_000_000)
 DECIMALS_MAX = 12
 DIGITS_MAX = 28
@@ -27,14 +28,24 @@ BODY: Schema = {
     "type": "object",
     "additionalProperties": False,
     "required": [FIELD],
-    "properties": {FIELD: {"type": "number", "minimum": 0, "maximum": int(BASELINE_USD_PER_HOUR_MAX)}},
+    "properties": {
+        FIELD: {"type": "number", "minimum": 0, "maximum": int(BASELINE_USD_PER_HOUR_MAX)},
+        MULTIPLIER: {"type": "number", "minimum": int(MULTIPLIER_MIN), "maximum": int(MULTIPLIER_MAX)},
+    },
 }
 
 
 class Baselines(Protocol):
     """What is asked of the ledger."""
 
-    async def put(self, org_id: str, agent_id: str, baseline_usd_per_hour: Decimal, changed_by: str) -> Baseline: ...
+    async def put(
+        self,
+        org_id: str,
+        agent_id: str,
+        baseline_usd_per_hour: Decimal,
+        changed_by: str,
+        anomaly_multiplier: Decimal | None = None,
+    ) -> Baseline: ...
     async def delete(self, org_id: str, agent_id: str, changed_by: str, now: datetime) -> bool: ...
     async def baselines(self, filters: Filters) -> list[Baseline]: ...
 
@@ -52,12 +63,13 @@ class BaselineEndpoints:
 
     async def put(self, ask: Ask) -> Answer:
         """Stores one agent's baseline under the name the ledger knows and answers the stored row."""
-        amount = _amount(ask.body)
+        amount, multiplier = _stated(ask.body)
         org_id, agent_id = _org(ask.grant, ask.values["orgId"]), ask.path["agent_id"]
         if len((org_id + agent_id).encode()) > KEY_BYTES_MAX:
             fault = Fault("path", "agent_id", f"must not be longer than {KEY_BYTES_MAX} bytes, with its organisation")
             raise bad_request([fault])
-        return told(BASELINE, await self._baselines.put(org_id, agent_name(agent_id), amount, ask.grant.name))
+        stored = await self._baselines.put(org_id, agent_name(agent_id), amount, ask.grant.name, multiplier)
+        return told(BASELINE, stored)
 
     async def delete(self, ask: Ask) -> Answer:
         """Removes one agent's baseline; 404 where there is none."""
@@ -67,7 +79,8 @@ class BaselineEndpoints:
         return Answer(b"", status=HTTPStatus.NO_CONTENT)
 
 
-def _amount(raw: object) -> Decimal:
+def _stated(raw: object) -> tuple[Decimal, Decimal | None]:
+    """The baseline, and the multiplier where one is stated."""
     body = BodyReader(raw)
     amount = body.amount(FIELD, required=True)
     if amount is not None:
@@ -77,9 +90,14 @@ def _amount(raw: object) -> Decimal:
             body.fault(FIELD, f"must not be more than {BASELINE_USD_PER_HOUR_MAX}")
         elif amount and (amount.adjusted() < -DECIMALS_MAX or _too_long(amount)):
             body.fault(FIELD, f"must not have more than {DECIMALS_MAX} decimals or {DIGITS_MAX} digits")
+    multiplier = body.amount(MULTIPLIER)
+    if multiplier is not None and not MULTIPLIER_MIN <= multiplier <= MULTIPLIER_MAX:
+        body.fault(MULTIPLIER, f"must be a number from {MULTIPLIER_MIN} to {MULTIPLIER_MAX}")
+    elif multiplier is not None and _too_long(multiplier):
+        body.fault(MULTIPLIER, f"must not have more than {DECIMALS_MAX} decimals or {DIGITS_MAX} digits")
     body.finish()
     assert amount is not None
-    return amount
+    return amount, multiplier
 
 
 def _too_long(amount: Decimal) -> bool:

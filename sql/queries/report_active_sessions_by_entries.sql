@@ -35,9 +35,7 @@ select
             and slot_row.agent_id = active.agent_id and slot_row.calls <> 0
     ) as first_seen_at,
     active.last_seen_at,
-    normal.baseline_pico_per_hour,
-    active.slots,
-    active.slot_costs
+    normal.baseline_pico_per_hour
 from (
     select
         org_id,
@@ -46,9 +44,7 @@ from (
         coalesce(sum(cost_pico) filter (where slot > %(window_start)s), 0) as spend_pico,
         coalesce(sum(calls) filter (where slot > %(window_start)s), 0)::bigint as calls,
         coalesce(sum(unpriced_calls) filter (where slot > %(window_start)s), 0)::bigint as unpriced_calls,
-        max(last_at) as last_seen_at,
-        coalesce(array_agg(slot order by slot) filter (where slot > %(window_start)s), '{}') as slots,
-        coalesce(array_agg(cost_pico order by slot) filter (where slot > %(window_start)s), '{}') as slot_costs
+        max(last_at) as last_seen_at
     from spending
     group by org_id, session_id, agent_id
     having max(last_at) > %(idle_start)s

@@ -115,12 +115,13 @@ async def test_a_session_is_found_by_its_index(connection: Connection) -> None:
         assert all("session" in index for _, index in read)
 
 
-async def test_active_sessions_are_found_by_their_slots(connection: Connection) -> None:
+async def test_the_fastest_sessions_are_found_by_their_bounds_and_summed_by_their_slots(connection: Connection) -> None:
     values = filter_values(NO_FILTERS) | {
         "now": NOW,
         "window_start": NOW - timedelta(minutes=10),
         "idle_start": NOW - timedelta(minutes=30),
         "limit": 10,
+        "likely": 10,
     }
     read = await scans(connection, "report_active_sessions", values)
-    assert ("session_slots", "session_slots_slot") in read, read
+    assert {("session_heads", "session_heads_bound"), ("session_slots", "session_slots_pkey")} <= set(read), read

@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,9 @@ import pytest
 
 from collector.values import TEXT_CAPS, clean_text
 from finops.access import Scope
+from finops.anomaly_rules import Rules
 from finops.spans import LedgerUnavailable
+from ledger.anomalies import AnomalyReports
 from ledger.baselines import BaselineStore
 from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
@@ -25,6 +26,7 @@ from ledger.unpriced import UnpricedCalls
 from query_api.__main__ import rate_handlers
 from query_api.application import application
 from query_api.auth import REMEMBERED_SECONDS, Gate
+from query_api.burn_routes import BurnHandlers
 from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning, BurnRules
 from query_api.endpoints.costs import Costs
@@ -59,13 +61,13 @@ class World:
 
     def endpoints(self) -> list[Endpoint]:
         reports, sessions = Reports(self.pool), SessionReports(self.pool)
+        burning = Burning(sessions, AnomalyReports(self.pool), BurnRules(1800, Rules()))
         handlers = Handlers(
             costs=Costs(reports, lambda: NOW),
             general=GeneralCosts(CostReport(self.pool), Limits(400, 31)),
-            burning=Burning(sessions, BurnRules(600, 1800, Decimal(5))),
+            burn=BurnHandlers(burning, BaselineEndpoints(BaselineStore(self.pool))),
             drill_down=DrillDownEndpoints(sessions, CoverageReports(self.pool)),
             rates=rate_handlers(self.pool, RateStore(), Sweeper(UnpricedCalls(self.pool, RateStore()))),
-            baselines=BaselineEndpoints(BaselineStore(self.pool)),
             health=Health(reports, self.neighbours, self.life, self.probe, self.monotonic),
             prometheus=Prometheus(reports),
             otlp_grpc='collector:14317"<',
@@ -150,9 +152,13 @@ async def test_the_missions_anomaly(api: httpx2.AsyncClient) -> None:
             "anomalyRatio": "8.4",
             "orgId": "acme",
             "severity": "warning",
+            "rule": "rate",
             "openedAt": "2026-03-10T11:58:00Z",
             "spendUsd": "0.7",
             "windowSeconds": "600",
+            "calls": "2",
+            "unpricedCalls": "0",
+            "anomalyMultiplier": "5",
             "lastSeenAt": "2026-03-10T11:58:00Z",
         }
     ]

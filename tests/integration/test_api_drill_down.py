@@ -66,14 +66,16 @@ async def test_a_call_that_moves_to_its_session_leaves_nothing_behind(ledger: Le
     sessions = SessionReports(ledger_pool)
     await ledger.append([call(2, parent=1)], [], NOW_NS)
     before = await sessions.active(NOW, 600, 1800, NO_FILTERS)
-    assert [row.session_id for row in before.answer] == [TRACE_ID.hex()]
+    assert [row.session_id for row in before.answer.sessions] == [TRACE_ID.hex()]
     await ledger.append([agent(1)], [], NOW_NS)
     after = await sessions.active(NOW, 600, 1800, NO_FILTERS)
-    assert [(row.session_id, row.agent_id, row.calls) for row in after.answer] == [("conversation-1", "clerk", 1)]
+    assert [(row.session_id, row.agent_id, row.calls) for row in after.answer.sessions] == [
+        ("conversation-1", "clerk", 1)
+    ]
     assert (await sessions.session(TRACE_ID.hex(), NO_FILTERS)).answer.calls == []
     by_model = await sessions.active(NOW, 600, 1800, Filters(models=("gpt-4o-mini",)))
-    assert [(row.session_id, row.spend_pico) for row in by_model.answer] == [
-        ("conversation-1", after.answer[0].spend_pico)
+    assert [(row.session_id, row.spend_pico) for row in by_model.answer.sessions] == [
+        ("conversation-1", after.answer.sessions[0].spend_pico)
     ]
 
 

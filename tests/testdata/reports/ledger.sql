@@ -91,4 +91,14 @@ insert into intake values
     ('2026-03-10 11:45+00', 'acme', 'redelivered', 2, 696500000000, 1),
     ('2026-03-10 11:45+00', 'acme', 'suspense', 1, 0, 0);
 
-insert into baselines values ('', 'finance_agent', 500000000000, '2026-03-01 00:00:00+00', 'test');
+insert into baselines values ('', 'finance_agent', 500000000000, '2026-03-01 00:00:00+00', 'test', null);
+
+-- what the judge found at 11:58 and has kept open since
+insert into anomalies (
+    org_id, session_id, agent_id, severity, rule, opened_at, judged_at, baseline_pico_per_hour, multiplier,
+    window_seconds, spend_pico, calls, unpriced_calls, opened_ratio, peak_spend_pico, peak_ratio, last_seen_at, top_calls
+)
+values (
+    'acme', 's-1', 'finance_agent', 'warning', 'rate', '2026-03-10 11:58:00+00', '2026-03-10 11:59:59+00', 500000000000, 5,
+    600, 700000000000, 2, 0, 8.4, 700000000000, 8.4, '2026-03-10 11:58:00+00', '[]'
+);
