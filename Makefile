@@ -21,7 +21,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup demo run test storm check fmt bench corpus-report lock hooks clean test-timescale \
-	collector-build collector-config
+	collector-build collector-config compiled test-compiled
 
 help:  ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,7 +65,19 @@ fmt: setup  ## Format, and mend what the linter can mend
 
 bench: setup  ## Measure what is claimed: spans, prices and repriced calls a second, memory (minutes)
 	@$(BIN)/python -m benchmarks.counting --profile
+	@if command -v cc >/dev/null; then $(MAKE) compiled && $(BIN)/python -m benchmarks.counting --compiled --memory-spans 200000; \
+		else echo "the compiled modules are not measured: there is no C compiler"; fi
 	@$(BIN)/python -m benchmarks.repricing
+
+compiled: build/compiled/.made  ## The hot modules compiled by mypyc into build/compiled (takes a C compiler and a minute)
+
+build/compiled/.made: $(STAMP) hatch_build.py pyproject.toml $(wildcard finops/*.py collector/*.py)
+	@rm -rf build/compiled && mkdir -p build/compiled
+	@FINOPS_COMPILE=1 $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/compiled .
+	@$(BIN)/python -m zipfile -e build/compiled/*.whl build/compiled && rm build/compiled/*.whl && touch $@
+
+test-compiled: compiled  ## The tests of the rules and the dialects, on the compiled modules
+	@$(BIN)/pytest -q -n $(JOBS) -o pythonpath="build/compiled tests" tests/unit $(TESTS)
 
 corpus-report: setup  ## Every recording of a real library: expected, got, verdict
 	@PYTHONPATH=tests $(BIN)/python -m corpus_report

@@ -1,10 +1,10 @@
 """Decode, normalize, count and price on one core, on the mix of recordings of real instrumentation libraries.
 
-    python -m benchmarks.counting [--spans 100000] [--profile]
+    python -m benchmarks.counting [--spans 100000] [--profile] [--compiled]
 
 Every repetition of a recording gets fresh trace ids and answer ids, of the same length, in its bytes. The time is that
 of the four stages alone; making the exports is not timed. Prints spans/s (median of the runs), the growth of memory,
-and the curve of one trace that grows to 100,000 spans.
+and the curve of one trace that grows to 100,000 spans. ``--compiled`` takes the modules that `make compiled` made.
 """
 
 import argparse
@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+COMPILED = "--compiled"
+sys.path[:0] = [*([str(ROOT / "build" / "compiled")] if COMPILED in sys.argv else []), str(ROOT), str(ROOT / "tests")]
 
 import psutil
 from corpus_loader import Scenario, scenarios
@@ -186,6 +187,7 @@ def main() -> None:
     parser.add_argument("--memory-spans", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument(COMPILED, action="store_true")
     arguments = parser.parse_args()
     gc.set_threshold(100_000, 50, 100)
     book = PriceBook(bundled_catalogue(), epoch=0)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from psycopg.errors import QueryCanceled
 
 from finops import invariants
-from finops.call_scopes import CallScopes
+from finops.call_scopes import EveryScope
 from finops.counting import Search, StoredSpan, TraceKey
 from finops.invariants import EXAMPLES_MAX, Check, Identity, Invariant, Mismatch
 from finops.verdicts import Decision
@@ -34,17 +34,7 @@ OUT_OF_TIME = "out of time"
 _TIMEOUT = "select set_config('statement_timeout', %s, true)"
 
 
-class _EveryScope(CallScopes):
-    """Every call may have a copy anywhere: what is checked must not be found by the shortcuts of who wrote it."""
-
-    def has_twins(self, tenant: str, scope: str, *, has_id: bool) -> bool:
-        return True
-
-    def has_shadows(self, tenant: str) -> bool:
-        return True
-
-
-_EVERY_SCOPE = _EveryScope()
+_EVERY_SCOPE = EveryScope()
 
 
 class Sample(NamedTuple):
