@@ -68,6 +68,9 @@ bench: setup  ## Measure what is claimed: spans, prices and repriced calls a sec
 	@if command -v cc >/dev/null; then $(MAKE) compiled && $(BIN)/python -m benchmarks.counting --compiled --memory-spans 200000; \
 		else echo "the compiled modules are not measured: there is no C compiler"; fi
 	@$(BIN)/python -m benchmarks.repricing
+	@$(BIN)/python -m benchmarks.ingest --shape bare
+	@$(BIN)/python -m benchmarks.ingest --shape attr
+	@$(BIN)/python -m benchmarks.ingest --spans 10 --rate 1500 --senders 20
 
 compiled: build/compiled/.made  ## The hot modules compiled by mypyc into build/compiled (takes a C compiler and a minute)
 

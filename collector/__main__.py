@@ -31,8 +31,6 @@ from ledger.rates import RateStore
 from ledger.tokens import TokenStore, any_with
 
 BAD_SETTINGS, CANNOT_START = 2, 1
-COLLECTIONS = 100_000, 50, 100
-"""Thresholds of the garbage collector: what is remembered of open traces is large, long-lived and rarely circular."""
 logger = logging.getLogger("collector.service")
 
 
@@ -173,7 +171,7 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
         print("usage: python -m collector [--check]", file=sys.stderr)
         return BAD_SETTINGS
     start_logging()
-    gc.set_threshold(*COLLECTIONS)
+    gc.disable()  # collector.tidying does it, a little at a time
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(run(settings))
 

@@ -21,6 +21,7 @@ from collector.settings import Address, Settings
 from collector.spool import Spool
 from collector.spool_overflow import Limits as SpoolLimits
 from collector.spool_overflow import Overflow
+from collector.tidying import tidy_up
 from collector.writer import GroupWriter, Ledger
 
 HEALTH_CONNECTIONS_MAX = 100
@@ -144,7 +145,11 @@ class Service:
         """Returns when every port accepts. Raises ``OSError`` when one cannot be had; then ``stop`` cleans up."""
         settings = self._settings
         lag = watch_loop(self.metrics, self._clock.monotonic)
-        self._watching = [asyncio.create_task(lag, name="loop lag"), asyncio.create_task(self._watch.run())]
+        self._watching = [
+            asyncio.create_task(lag, name="loop lag"),
+            asyncio.create_task(self._watch.run()),
+            asyncio.create_task(tidy_up(), name="tidy"),
+        ]
         if self._overflow is not None:
             await self._overflow.start()
         self._writer.start()

@@ -130,6 +130,15 @@ class CallCounter:
                 self._board.discard(node)
             trace.dissolve()
 
+    def dissolve(self) -> None:
+        """Forgets everything. What is held is full of circles, and nobody else may look for them."""
+        for trace in self._traces.values():
+            trace.dissolve()
+        self._traces.clear()
+        self._open.clear()
+        self._components.clear()
+        self._waiting, self._board, self._size = {}, Board(), 0
+
     def accept(self, records: Sequence[tuple[SpanRecord, int]]) -> Arrivals:
         """Adds spans with their event times (Unix ns). Their traces must be held."""
         self._components.clear()

@@ -19,6 +19,8 @@ _COLUMN_NAMES = (
     "reasoning_tokens",
 )
 _PART_NAMES = tuple(name for name in TokenUsage._fields if name not in _COLUMN_NAMES)
+_NO_TOKENS = TokenUsage()
+_NO_PARTS = (0,) * len(_PART_NAMES)
 
 
 class Measures(NamedTuple):
@@ -111,7 +113,7 @@ def call_facts(posting: Posting) -> CallFacts:
         posting.request_model,
         posting.response_model,
         posting.operation,
-        posting.usage or TokenUsage(),
+        posting.usage or _NO_TOKENS,
         _start_ns(posting),
         posting.service_tier,
         posting.batch,
@@ -161,36 +163,30 @@ def _reason(priced: Priced | Unpriced) -> str:
     return priced.reason if isinstance(priced, Unpriced) else ""
 
 
-def _tokens(posting: Posting) -> Measures:
-    usage = posting.usage or TokenUsage()
+def _tokens(
+    posting: Posting, cost_pico: int | None, prompt_savings_pico: int = 0, unpriced: int = 0, unmetered: int = 0
+) -> Measures:
+    given, made, cached, written, written_1h, thought = (posting.usage or _NO_TOKENS)[:6]
+    cacheable = 0 if posting.operation == EMBEDDINGS else posting.calls
     return Measures(
-        calls=posting.calls,
-        agent_runs=posting.agent_runs,
-        tool_calls=posting.tool_calls,
-        input_tokens=usage.input_tokens,
-        cached_input_tokens=usage.cached_input_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        cache_write_1h_tokens=usage.cache_write_1h_tokens,
-        output_tokens=usage.output_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cacheable_calls=0 if posting.operation == EMBEDDINGS else posting.calls,
-        reported_cost_pico=posting.reported_cost_pico_usd,
-    )
+        posting.calls, posting.agent_runs, posting.tool_calls, given, cached, written, written_1h, made, thought,
+        cost_pico, unpriced, unmetered, 0, cacheable, 0, 0, prompt_savings_pico, posting.reported_cost_pico_usd,
+    )  # fmt: skip
 
 
 def _priced(posting: Posting, priced: Priced) -> Measures:
-    return _tokens(posting)._replace(cost_pico=priced.cost_pico, prompt_savings_pico=priced.prompt_savings_pico)
+    return _tokens(posting, priced.cost_pico, priced.prompt_savings_pico)
 
 
 def _unpriced(posting: Posting) -> Measures:
     if posting.cache_hit is not None:
         return _hit(posting, None)
     unmetered = posting.calls if posting.usage is None else 0
-    return _tokens(posting)._replace(cost_pico=None, unpriced_calls=posting.calls, unmetered_calls=unmetered)
+    return _tokens(posting, None, unpriced=posting.calls, unmetered=unmetered)
 
 
 def _hit(posting: Posting, priced: Priced | None) -> Measures:
-    usage = posting.usage or TokenUsage()
+    usage = posting.usage or _NO_TOKENS
     return Measures(
         cache_hits=1,
         cacheable_calls=1,
@@ -239,8 +235,8 @@ def _detail(posting: Posting, flags: tuple[str, ...], reason: str = "") -> dict[
         "parts": _counts(posting.usage, _PART_NAMES),
     }
     detail: dict[str, object] = {name: value for name, value in said.items() if value}
-    if marks := sorted({*posting.flags, *flags}):
-        detail["flags"] = marks
+    if posting.flags or flags:
+        detail["flags"] = sorted({*posting.flags, *flags})
     if reason:
         detail["unpricedReason"] = reason
     if posting.cache_hit is not None:
@@ -251,7 +247,7 @@ def _detail(posting: Posting, flags: tuple[str, ...], reason: str = "") -> dict[
 
 def _counts(usage: TokenUsage | None, names: tuple[str, ...]) -> dict[str, int]:
     """Those of the counts that are not 0: of a call the ones without a column, of a cache hit all of them."""
-    if usage is None:
+    if usage is None or (names is _PART_NAMES and usage[-len(_PART_NAMES) :] == _NO_PARTS):
         return {}
     return {name: count for name in names if (count := getattr(usage, name))}
 

@@ -45,32 +45,61 @@ class Posting(NamedTuple):
 
     def digest(self) -> bytes:
         """Changes whenever anything of the posting does; kept with the span."""
-        return blake2b(repr(tuple(self)).encode(), digest_size=12).digest()
+        return _digest(tuple(self))
 
     def price_digest(self) -> bytes:
         """Changes only with what the price depends on: a posting that merely moved keeps its price."""
-        return blake2b(repr(tuple(getattr(self, name) for name in _PRICED_BY)).encode(), digest_size=12).digest()
+        return _digest(_priced_by(self))
+
+    def digests(self) -> bytes:
+        """Both, one after the other; the usage is written out once."""
+        usage = self.usage
+        if usage is None:
+            return _digest(tuple(self)) + _digest(_priced_by(self))
+        words = _Words(repr(usage))
+        return _digest((*self[:_USAGE], words, *self[_USAGE + 1 :])) + _digest(_priced_by(self, words))
 
 
-_PRICED_BY = (
-    "org_id",
-    "provider",
-    "request_model",
-    "response_model",
-    "operation",
-    "calls",
-    "usage",
-    "cache_hit",
-    "service_tier",
-    "batch",
-    "start_ns",
-)
+class _Words:
+    """Something written out already: its repr is its text."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+_USAGE = Posting._fields.index("usage")
+
+
+def _digest(said: tuple[object, ...]) -> bytes:
+    return blake2b(repr(said).encode(), digest_size=12).digest()
+
+
+def _priced_by(posting: Posting, usage: "_Words | None" = None) -> tuple[object, ...]:
+    return (
+        posting.org_id,
+        posting.provider,
+        posting.request_model,
+        posting.response_model,
+        posting.operation,
+        posting.calls,
+        usage or posting.usage,
+        posting.cache_hit,
+        posting.service_tier,
+        posting.batch,
+        posting.start_ns,
+    )
 
 
 def call_posting(call: Call) -> Posting:
     """The one posting of a call: the winner's, completed by its copies."""
-    usage = merged_usage(call.winner, call.copies)
-    return _posting(call.winner, call.copies, calls=1, usage=usage)
+    winner, copies = call.winner, call.copies
+    usage = winner.record.usage if len(copies) == 1 else merged_usage(winner, copies)
+    return _posting(winner, copies, calls=1, usage=usage)
 
 
 def hit_posting(call: Call, kind: str | None = None) -> Posting:
@@ -95,7 +124,7 @@ def tool_posting(node: Node) -> Posting:
 
 def _posting(winner: Node, copies: Sequence[Node], *, calls: int, usage: TokenUsage | None) -> Posting:
     if len(copies) == 1:
-        return _stated((winner,), (winner,), _dimensions_alone(winner), calls, usage)
+        return _stated_alone(winner, calls, usage)
     ordered = [winner, *sorted((copy for copy in copies if copy is not winner), key=rank)]
     nearest = sorted(ordered, key=lambda node: (node is not winner, -depth(node)))
     return _stated(ordered, nearest, _dimensions(ordered), calls, usage)
@@ -139,6 +168,41 @@ def _stated(
     )
 
 
+def _stated_alone(node: Node, calls: int, usage: TokenUsage | None) -> Posting:
+    """``_stated`` for the only record of a call, which most are."""
+    record, context, resource = node.record, node.context, node.record.resource
+    request, response = record.request_model, record.response_model
+    if request is None and response is None:
+        request = context.model
+    return Posting(
+        record.tenant,
+        record.trace_id,
+        record.span_id,
+        node.event_ns,
+        record.start_ns,
+        record.tenant or context.org or resource.org or DEFAULT_ORG,
+        context.team or resource.team or "",
+        context.agent or resource.agent or record.service or UNKNOWN_AGENT,
+        context.session or resource.session or record.trace_id.hex(),
+        context.user or resource.user or "",
+        context.environment or resource.environment or "",
+        record.service,
+        record.provider or context.provider,
+        request,
+        response,
+        record.operation,
+        calls,
+        0,
+        0,
+        usage,
+        record.cache_hit,
+        record.service_tier,
+        record.batch,
+        record.reported_cost_pico_usd,
+        _flags(node) if node.children else record.flags,
+    )
+
+
 def _flags(node: Node) -> tuple[str, ...]:
     """Flags of the span; tools run inside one call mean several requests, of which it states the last one's usage."""
     record = node.record
@@ -168,18 +232,6 @@ def _first(values: Iterable[str | None]) -> str | None:
 def _first_cost(nodes: Iterable[Node]) -> int | None:
     costs = (node.record.reported_cost_pico_usd for node in nodes)
     return next((cost for cost in costs if cost is not None), None)
-
-
-def _dimensions_alone(node: Node) -> Dimensions:
-    own, resource = node.context, node.record.resource
-    return Dimensions(
-        own.org or resource.org,
-        own.team or resource.team,
-        own.agent or resource.agent,
-        own.session or resource.session,
-        own.user or resource.user,
-        own.environment or resource.environment,
-    )
 
 
 def _dimensions(nodes: Sequence[Node]) -> Dimensions:

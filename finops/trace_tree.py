@@ -43,12 +43,14 @@ class Trace:
     def replace(self, better: Mapping[bytes, SpanRecord]) -> None:
         """Puts other contents in place of some spans' and builds the trace anew around them."""
         old = {node.record.span_id: node for node in self.spans()}
-        self.nodes = {}
+        before_all, self.nodes = self.nodes, {}
         self.touched.clear()
         for span_id, before in old.items():
             fresh = self.insert(better.get(span_id, before.record))
             for name in ("event_ns", "posted_ns", "stored", "verdict", "reason", "revision", "posted"):
                 setattr(fresh, name, getattr(before, name))
+        for node in before_all.values():
+            node.dissolve()
 
     def dissolve(self) -> None:
         """Takes the trace apart. Nothing may look at its nodes afterwards."""

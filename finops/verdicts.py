@@ -47,6 +47,8 @@ def decide_call(call: Call) -> Iterator[Decision]:
         records = len(call.copies)
         reason = f"the most detailed of {records} records of the call" if records > 1 else "the only record of the call"
         yield Decision(winner, "billed", reason, call_posting(call))
+    if len(call.copies) == 1 and not call.replays:
+        return
     billed = f"span {record.span_id.hex()} of trace {record.trace_id.hex()}"
     for copy in call.copies:
         if copy is not winner:

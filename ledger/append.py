@@ -6,6 +6,7 @@ traces is used only while that row says that nobody else has appended since (``d
 """
 
 from collections.abc import Iterable, Sequence
+from threading import Thread
 from typing import NamedTuple, Protocol
 from uuid import UUID
 from zlib import crc32
@@ -23,7 +24,7 @@ from finops.pricing import price
 from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord
 from finops.trace_node import Node
 from finops.verdicts import Decision
-from ledger import append_rows, arrivals, call_scopes, mapping, sums
+from ledger import append_rows, arrivals, call_scopes, copy_rows, mapping
 from ledger.append_rows import Kept
 from ledger.engine import keeps_rollups
 from ledger.pool import Connection, Pool
@@ -43,7 +44,7 @@ class Rates(Protocol):
 class Limits(NamedTuple):
     """How much of open traces is remembered."""
 
-    remembered_spans: int = 200_000
+    remembered_spans: int = 50_000
 
 
 class _Written(NamedTuple):
@@ -85,6 +86,8 @@ class Ledger:
 
     def _forget(self) -> None:
         """After a failed append what is remembered may not be what is stored."""
+        # In a thread, because it takes as long as there is much, and somebody may be waiting for an answer.
+        Thread(target=self._counter.dissolve, name="forget", daemon=True).start()
         self._counter = CallCounter()
         self._scopes = CallScopes()
         self._rollups = None
@@ -172,8 +175,7 @@ class Ledger:
         for decision in decisions:
             self._settle(decision, standing.get(id(decision.node)), written)
         if written.entries:
-            rows = map(mapping.entry_row, written.entries)
-            await append_rows.copy_rows(connection, "copy_entries", mapping.ENTRY_TYPES, rows)
+            await append_rows.copy_rows(connection, "copy_entries", copy_rows.entries(written.entries))
             await self._write_sums(connection, written.entries)
         return written
 
@@ -223,14 +225,7 @@ class Ledger:
     async def _write_sums(self, connection: Connection, entries: Sequence[Entry]) -> None:
         if self._rollups is None:
             self._rollups = await keeps_rollups(connection)
-        if self._rollups:
-            for name, width in (("add_usage_15m", sums.QUARTER_HOUR_NS), ("add_usage_1d", sums.DAY_NS)):
-                columns = sums.rollup(entries, width)
-                if columns["bucket"]:
-                    await connection.execute(query(name), columns)
-        columns = sums.slots(entries)
-        if columns["slot"]:
-            await connection.execute(query("add_slots"), columns)
+        await append_rows.add_sums(connection, entries, rollups=self._rollups)
 
     def _evict(self) -> None:
         """Forgets the traces longest unused, down to the limit."""
@@ -249,7 +244,7 @@ def shard_of(tenant: str) -> int:
 
 
 def _digest(posting: Posting | None) -> bytes | None:
-    return None if posting is None else posting.digest() + posting.price_digest()
+    return None if posting is None else posting.digests()
 
 
 def _trace_keys(batch: Iterable[SpanRecord]) -> set[TraceKey]:

@@ -1,16 +1,16 @@
 """Rows of the append in and out: what stands, what may be a copy, spans."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from finops.copies import id_key, twin_key
 from finops.counting import Search, ShadowSearch, TraceKey, TwinSearch
 from finops.entries import Entry
 from finops.trace_node import Node
-from ledger import mapping
+from ledger import copy_rows as binary
+from ledger import mapping, sums
 from ledger.pool import Connection
 from sql import query
 
@@ -73,13 +73,23 @@ async def standing(connection: Connection, nodes: Sequence[Node]) -> dict[int, E
     return {id(node): found[identity] for node, identity in zip(nodes, identities, strict=True)}
 
 
-async def copy_rows(
-    connection: Connection, statement: str, types: Sequence[str], rows: Iterable[tuple[object, ...]]
-) -> None:
+async def copy_rows(connection: Connection, statement: str, rows: bytes) -> None:
+    """``rows`` as ``ledger.copy_rows`` makes them."""
     async with connection.cursor().copy(query(statement)) as copy:
-        copy.set_types(types)
-        for row in rows:
-            await copy.write_row(row)
+        await copy.write(rows)
+
+
+async def add_sums(connection: Connection, entries: Sequence[Entry], *, rollups: bool) -> None:
+    """Adds entries to the ``rollups``, unless the engine does that by itself, and to the slots of their sessions."""
+    groups = sums.groups(entries)
+    if rollups:
+        for name, width in (("add_usage_15m", sums.QUARTER_HOUR_NS), ("add_usage_1d", sums.DAY_NS)):
+            columns = sums.rollup(groups, width)
+            if columns["bucket"]:
+                await connection.execute(query(name), columns)
+    columns = sums.slots(groups)
+    if columns["slot"]:
+        await connection.execute(query("add_slots"), columns)
 
 
 class Kept(NamedTuple):
@@ -101,8 +111,8 @@ def _span_row(node: Node, kept: Kept, arrived: datetime) -> tuple[object, ...]:
         arrived,
         mapping.facts_of(record),
         record.scope,
-        id_key(record),
-        twin_key(record),
+        node.id_key,
+        node.twin_key,
         node.verdict,
         node.reason,
         node.revision,
@@ -124,8 +134,7 @@ async def write_spans(
     fresh = [node for node in changed if not node.stored]
     known = {id(node): node for node in (*changed, *replaced) if node.stored}
     if fresh:
-        rows = (_span_row(node, kept[id(node)], moment) for node in fresh)
-        await copy_rows(connection, "copy_spans", mapping.SPAN_TYPES, rows)
+        await copy_rows(connection, "copy_spans", binary.spans(((node, *kept[id(node)]) for node in fresh), moment))
     if known:
         known_rows = [_span_row(node, kept[id(node)], moment) for node in known.values()]
         columns = {name: [row[at] for row in known_rows] for at, name in enumerate(mapping.SPAN_COLUMNS)}

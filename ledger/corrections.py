@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from finops.entries import Entry
 from finops.reprice import corrections
-from ledger import append_rows, mapping, sums
+from ledger import append_rows, copy_rows, mapping
 from ledger.append import SHARDS, shard_of
 from ledger.engine import keeps_rollups
 from ledger.pool import Connection
@@ -74,9 +74,8 @@ async def correct(connection: Connection, pairs: Sequence[tuple[Entry, Entry]], 
     entries = corrections(pairs)
     if not entries:
         return
-    rows = map(mapping.entry_row, entries)
-    await append_rows.copy_rows(connection, "copy_entries", mapping.ENTRY_TYPES, rows)
-    await add_sums(connection, entries)
+    await append_rows.copy_rows(connection, "copy_entries", copy_rows.entries(entries))
+    await append_rows.add_sums(connection, entries, rollups=await keeps_rollups(connection))
     standing = [entry for entry in entries if entry.measures.calls > 0 or entry.measures.cache_hits > 0]
     await connection.execute(
         query("reprice_spans"),
@@ -89,15 +88,3 @@ async def correct(connection: Connection, pairs: Sequence[tuple[Entry, Entry]], 
         },
     )
     await connection.execute(query("sign_heads"), {"shards": sorted(held), "writer": uuid4()})
-
-
-async def add_sums(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Adds entries to the rollups, where the engine does not do that by itself, and to the slots of their sessions."""
-    if await keeps_rollups(connection):
-        for name, width in (("add_usage_15m", sums.QUARTER_HOUR_NS), ("add_usage_1d", sums.DAY_NS)):
-            columns = sums.rollup(entries, width)
-            if columns["bucket"]:
-                await connection.execute(query(name), columns)
-    columns = sums.slots(entries)
-    if columns["slot"]:
-        await connection.execute(query("add_slots"), columns)

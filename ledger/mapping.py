@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from finops.counting import StoredSpan
 from finops.entries import Belongings, Entry, Measures
-from finops.entry_terms import Terms, kept, told
+from finops.entry_terms import Terms, told
 from finops.spans import Dimensions, SpanClass, SpanRecord
 from finops.usage import TokenUsage
 
@@ -27,18 +27,6 @@ ENTRY_COLUMNS = (
     "rate_version",
     *Terms._fields,
 )
-ENTRY_TYPES = (
-    "timestamptz",
-    "text",
-    "bytea",
-    "bytea",
-    "int4",
-    *("text" for _ in Belongings._fields),
-    *("int4" if name.endswith(("calls", "runs", "hits")) else "int8" for name in Measures._fields),
-    "int8",
-    "int8",
-    "jsonb",
-)
 SPAN_COLUMNS = (
     "tenant",
     "trace_id",
@@ -57,25 +45,6 @@ SPAN_COLUMNS = (
     "posted",
     "would_cost_pico",
     "org_id",
-)
-SPAN_TYPES = (
-    "text",
-    "bytea",
-    "bytea",
-    "bytea",
-    "int2",
-    "timestamptz",
-    "timestamptz",
-    "jsonb",
-    "text",
-    "bytea",
-    "bytea",
-    "text",
-    "text",
-    "int4",
-    "bytea",
-    "int8",
-    "text",
 )
 
 
@@ -121,13 +90,6 @@ def stored_span_from(row: tuple[object, ...]) -> tuple[tuple[str, bytes], Stored
     assert isinstance(event_time, datetime)
     digest = None if posted is None else bytes(posted)  # type: ignore[call-overload]
     return key, StoredSpan(record, ns_of(event_time), str(verdict), str(reason), int(str(revision)), digest)
-
-
-def entry_row(entry: Entry) -> tuple[object, ...]:
-    """An entry in the order of ``ENTRY_COLUMNS``."""
-    identity = (time_of(entry.event_ns), entry.tenant, entry.trace_id, entry.span_id, entry.revision)
-    terms = kept(entry.detail, entry.measures, entry.event_ns)
-    return (*identity, *entry.belongings, *entry.measures, entry.rate_version, *terms)
 
 
 def entry_from(row: tuple[object, ...]) -> Entry:

@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
+from ledger.arrays import PlainListDumper
 from ledger.engine import EngineUnusable
 from ledger.patience import PatientConnection
 from sql import query
@@ -38,6 +39,7 @@ async def configure(connection: Connection) -> None:
     await connection.execute("set synchronous_commit = on")
     await connection.execute(query("engine_session"))
     await connection.commit()
+    connection.adapters.register_dumper(list, PlainListDumper)
     set_json_dumps(msgspec.json.encode, connection)
     set_json_loads(msgspec.json.decode, connection)
 

@@ -1,0 +1,47 @@
+"""The collector searches only what is new for circles, so nothing it lets go of may be one."""
+
+import gc
+import time
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from storm.storm_traffic import Traffic
+
+from collector.decode import decode_traces
+from collector.tidying import tidy
+from ledger.append import Ledger, Limits
+from ledger.pool import Pool
+from ledger.rates import RateStore
+
+
+@pytest.fixture
+def by_hand() -> Iterator[None]:
+    """No collections but those asked for."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+async def appended(ledger: Ledger, exports: int) -> None:
+    """Exports of conversations, tidied after each as the collector does."""
+    traffic = Traffic(7)
+    for number in range(exports):
+        body = traffic.next().body
+        records = decode_traces(body, "", time.time_ns()).records
+        await ledger.append(records, [], time.time_ns())
+        if number % 3 == 0:
+            await ledger.append(records, [], time.time_ns())
+        tidy()
+
+
+async def test_spans_that_are_no_longer_remembered_leave_no_circles_behind(ledger_pool: Pool, by_hand: None) -> None:
+    ledger = Ledger(ledger_pool, RateStore(), writer=uuid4(), limits=Limits(remembered_spans=50))
+    await appended(ledger, 5)
+    gc.unfreeze()
+    gc.collect()
+    await appended(ledger, 60)
+    gc.unfreeze()
+    assert gc.collect() < 200
