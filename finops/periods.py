@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 DAYS_MIN = 1
 DAYS_MAX = 90
 DAYS_DEFAULT = 7
+_DAY, _MOMENT = timedelta(days=1), timedelta(microseconds=1)
 
 
 class UnknownZone(ValueError):
@@ -37,6 +38,13 @@ class Period(NamedTuple):
         """Whether every day is a UTC day, so that sums by UTC day serve it."""
         bounds = (*self.starts, self.end)
         return all(bound.time() == time.min for bound in bounds)
+
+
+def utc_days_inside(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """The whole UTC days between two instants: the first's start, the last's end; both ``end`` where there is none."""
+    first = datetime.combine((start - _MOMENT).date() + _DAY, time.min, tzinfo=UTC)
+    last = datetime.combine(end.date(), time.min, tzinfo=UTC)
+    return (first, last) if first < last else (end, end)
 
 
 def zone_named(name: str) -> ZoneInfo:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from finops.cost_questions import GROUPS, CostPage, CostQuestion, CostRow, EntriesGone, Place
+from finops.periods import utc_days_inside
 from finops.reports import Stated
 from ledger.pool import Pool
 from ledger.reading import Look, filter_values, look, totals
@@ -48,15 +49,18 @@ async def _refuse_what_is_gone(ledger: Look, question: CostQuestion, values: dic
 def _values(question: CostQuestion) -> dict[str, Any]:
     start, end = question.window.start, question.window.end
     if question.by_utc_day:
-        sums_start, sums_end = start, end
+        sums_start, sums_end = days_start, days_end = start, end
     else:
         sums_start = min(_EPOCH - ((_EPOCH - start) // QUARTER) * QUARTER, end)
         sums_end = max(_EPOCH + ((end - _EPOCH) // QUARTER) * QUARTER, sums_start)
+        one_step = len(question.steps) == 1
+        days_start, days_end = utc_days_inside(sums_start, sums_end) if one_step else (sums_end, sums_end)
     after = question.after or Place(0, 0, ("",) * len(GROUPS))
     return filter_values(question.filters) | {
         "groups": sorted(question.groups),
         "starts": list(question.steps),
-        "by_utc_day": question.by_utc_day,
+        "days_start": days_start,
+        "days_end": days_end,
         "start": start,
         "end": end,
         "sums_start": sums_start,

@@ -7,7 +7,8 @@ from finops.coverage import REDELIVERED
 from finops.periods import Period
 from finops.reports import Coverage, Filters, ReportedCost, Stated, UnpricedModel, VerdictCount
 from ledger.pool import Pool
-from ledger.reading import filter_values, look, totals
+from ledger.reading import look, totals
+from ledger.reports import period_values
 
 
 class CoverageReports:
@@ -18,11 +19,7 @@ class CoverageReports:
 
     async def coverage(self, period: Period, filters: Filters) -> Stated[Coverage]:
         """Spans by verdict, and spans in suspense, by arrival; calls and unpriced models by event time."""
-        values = filter_values(filters) | {
-            "whole_utc_days": period.whole_utc_days,
-            "start": period.start,
-            "end": period.end,
-        }
+        values = period_values(period, filters)
         async with look(self._pool) as ledger:
             verdicts = await ledger.rows("report_verdicts", values)
             again = await ledger.row("report_redelivered", values)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from finops.periods import Period, hours_of
+from finops.periods import Period, hours_of, utc_days_inside
 from finops.ratios import share
 from finops.reports import AgentActivity, AgentDay, AgentSpend, CacheStep, Filters, Lifetime, ModelSpend, Stated, Totals
 from finops.roi import CacheMoney
@@ -30,14 +30,14 @@ class Reports:
     async def trends(self, period: Period, filters: Filters) -> Stated[list[AgentDay]]:
         """Spend by day and agent; days ascending, then the dearest first."""
         async with look(self._pool) as ledger:
-            values = _period_values(period, filters) | {"starts": list(period.starts)}
+            values = period_values(period, filters) | {"starts": list(period.starts)}
             rows = await ledger.rows("report_trends", values)
         return Stated([_agent_day(period, row) for row in rows], ledger.complete_through, ledger.pending_ranges)
 
     async def allocations(self, period: Period, filters: Filters) -> Stated[list[AgentSpend]]:
         """Spend by agent, the dearest first."""
         async with look(self._pool) as ledger:
-            rows = await ledger.rows("report_allocations", _period_values(period, filters))
+            rows = await ledger.rows("report_allocations", period_values(period, filters))
         spent = [totals(row[2:10]) for row in rows]
         answer = [
             AgentSpend(row[0], row[1], own, row[10], row[11], share(own.cost_pico, _priced(spent)))
@@ -48,7 +48,7 @@ class Reports:
     async def models(self, period: Period, filters: Filters) -> Stated[list[ModelSpend]]:
         """Spend by provider and model, the dearest first."""
         async with look(self._pool) as ledger:
-            rows = await ledger.rows("report_models", _period_values(period, filters))
+            rows = await ledger.rows("report_models", period_values(period, filters))
         spent = [totals(row[2:10]) for row in rows]
         answer = [
             ModelSpend(row[0], row[1], own, share(own.cost_pico, _priced(spent)))
@@ -59,7 +59,7 @@ class Reports:
     async def cache_impact(self, period: Period, filters: Filters, *, hourly: bool) -> Stated[list[CacheStep]]:
         """What caching did, by day of the period's zone or by hour; steps in which nothing happened are left out."""
         starts = hours_of(period) if hourly else period.starts
-        values = _period_values(period, filters) | {
+        values = period_values(period, filters) | {
             "starts": list(starts),
             "by_utc_day": period.whole_utc_days and not hourly,
         }
@@ -100,11 +100,15 @@ class Reports:
         return await storage_state(self._pool)
 
 
-def _period_values(period: Period, filters: Filters) -> dict[str, object]:
+def period_values(period: Period, filters: Filters) -> dict[str, object]:
+    """A period and filters as the queries name them."""
+    days_start, days_end = utc_days_inside(period.start, period.end)
     return filter_values(filters) | {
         "whole_utc_days": period.whole_utc_days,
         "start": period.start,
         "end": period.end,
+        "days_start": days_start,
+        "days_end": days_end,
     }
 
 

@@ -1,14 +1,20 @@
--- Spend by agent over a period. Called by ledger.reports.
+-- Spend by agent over a period: whole UTC days from the sums by day, the edges from the quarter hours.
+-- Called by ledger.reports.
 with usage as (
     select bucket, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
         cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
     from usage_1d
-    where %(whole_utc_days)s and bucket >= %(start)s and bucket < %(end)s
+    where bucket >= %(days_start)s and bucket < %(days_end)s
     union all
     select bucket, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
         cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
     from usage_15m
-    where not %(whole_utc_days)s and bucket >= %(start)s and bucket < %(end)s
+    where bucket >= %(start)s and bucket < %(days_start)s
+    union all
+    select bucket, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
+        cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
+    from usage_15m
+    where bucket >= %(days_end)s and bucket < %(end)s
 )
 select
     org_id,

@@ -1,5 +1,5 @@
--- Spend by any groups that the sums have, over any window: whole UTC days from the sums by day, else whole quarter hours
--- from theirs and the edges of the window from entries. The sums over all pages come with every row; one row without a
+-- Spend by any groups that the sums have, over any window: whole UTC days from the sums by day, other quarter hours from
+-- theirs and the edges of the window from entries. The sums over all pages come with every row; one row without a
 -- group where the page is empty. Called by ledger.costs.
 with usage as (
     select
@@ -7,14 +7,21 @@ with usage as (
         provider, model_id, operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens,
         output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
     from usage_1d
-    where %(by_utc_day)s and bucket >= %(start)s and bucket < %(end)s
+    where bucket >= %(days_start)s and bucket < %(days_end)s
     union all
     select
         bucket as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment,
         provider, model_id, operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens,
         output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
     from usage_15m
-    where not %(by_utc_day)s and bucket >= %(sums_start)s and bucket < %(sums_end)s
+    where bucket >= %(sums_start)s and bucket < %(days_start)s
+    union all
+    select
+        bucket as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment,
+        provider, model_id, operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens,
+        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
+    from usage_15m
+    where bucket >= %(days_end)s and bucket < %(sums_end)s
     union all
     select
         event_time as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment,

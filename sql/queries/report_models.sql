@@ -1,14 +1,20 @@
--- Spend by provider and model over a period. Called by ledger.reports.
+-- Spend by provider and model over a period: whole UTC days from the sums by day, the edges from the quarter hours.
+-- Called by ledger.reports.
 with usage as (
     select bucket, org_id, agent_id, provider, model_id, environment, calls, input_tokens, cached_input_tokens,
         cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls
     from usage_1d
-    where %(whole_utc_days)s and bucket >= %(start)s and bucket < %(end)s
+    where bucket >= %(days_start)s and bucket < %(days_end)s
     union all
     select bucket, org_id, agent_id, provider, model_id, environment, calls, input_tokens, cached_input_tokens,
         cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls
     from usage_15m
-    where not %(whole_utc_days)s and bucket >= %(start)s and bucket < %(end)s
+    where bucket >= %(start)s and bucket < %(days_start)s
+    union all
+    select bucket, org_id, agent_id, provider, model_id, environment, calls, input_tokens, cached_input_tokens,
+        cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls
+    from usage_15m
+    where bucket >= %(days_end)s and bucket < %(end)s
 )
 select
     provider,
