@@ -22,6 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup demo run test storm check fmt bench corpus-report lock hooks clean test-timescale \
 	collector-build collector-config compiled test-compiled
+	collector-build collector-config test-kafka
 
 help:  ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +88,11 @@ corpus-report: setup  ## Every recording of a real library: expected, got, verdi
 
 collector-build:  ## The real OpenTelemetry Collector for the tests, by its builder (Go; minutes; kept in ~/.cache)
 	@examples/opentelemetry-collector/build.sh
+
+test-kafka: setup collector-build  ## Agent, Collector, a real Kafka, Collector, us (Java 17 and Maven; fetches Kafka to ~/.cache)
+	@mvn -q -B -f tests/kafka-pom.xml dependency:copy-dependencies \
+		-DoutputDirectory="$${XDG_CACHE_HOME:-$$HOME/.cache}/agent-finops/kafka"
+	@FINOPS_TEST_KAFKA=1 $(BIN)/python -m pytest -q -n 0 -k kafka tests/integration/test_collector_outage.py
 
 collector-config: setup  ## Bring otel-config.yaml up to date with the dialect tables
 	@$(BIN)/python -m collector.in_front otel-config.yaml

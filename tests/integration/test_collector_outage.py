@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import kafka_process
 import otelcol_process
 import psycopg
 import pytest
@@ -180,3 +181,39 @@ def test_a_second_pipeline_that_samples_everything_away_does_not_touch_the_figur
         wait_until(lambda: sums(database_url) == expected(1), f"{sums(database_url)} of {expected(1)}")
     finally:
         otelcol.stop()
+
+
+@pytest.mark.timeout(240)
+def test_with_kafka_between_nothing_is_lost_or_doubled_while_the_reading_half_is_killed(
+    receiver: Receiver, database_url: str, tmp_path: Path
+) -> None:
+    kafka = kafka_process.Kafka(tmp_path)
+    running: list[otelcol_process.Otelcol] = []
+    variables = {"KAFKA_BROKERS": kafka.address, "FINOPS_RECEIVER": f"127.0.0.1:{receiver.port}"}
+
+    def start(*files: Path) -> otelcol_process.Otelcol:
+        running.append(otelcol_process.start(tmp_path, *files, **variables))
+        return running[-1]
+
+    try:
+        sending = start(otelcol_process.CONFIGURATION, otelcol_process.VARIANTS / "kafka-in.yaml")
+        for _ in range(3):
+            agent_runs(sending, "a secret question")
+        wait_until(lambda: sending.metric("otelcol_exporter_queue_size") == 0, "Kafka does not take it")
+        reading = start(otelcol_process.VARIANTS / "kafka-out.yaml")
+        reading.kill()
+        receiver.start()
+        reading = start(otelcol_process.VARIANTS / "kafka-out.yaml")
+        wait_until(lambda: sums(database_url)[0] > 0, "nothing comes out of Kafka")
+        reading.kill()
+        receiver.kill()
+        receiver.start()
+        start(otelcol_process.VARIANTS / "kafka-out.yaml")
+        agent_runs(sending, "another secret")
+        wait_until(lambda: sums(database_url) >= expected(4), f"{sums(database_url)} of {expected(4)}")
+        assert sums(database_url) == expected(4)
+        assert b"secret" not in b"".join(path.read_bytes() for path in (tmp_path / "kafka").rglob("*.log"))
+    finally:
+        for otelcol in running:
+            otelcol.kill()
+        kafka.stop()
