@@ -21,8 +21,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup demo run test storm check fmt bench corpus-report lock hooks clean test-timescale \
-	collector-build collector-config compiled test-compiled
-	collector-build collector-config test-kafka
+	collector-build collector-config compiled test-compiled test-kafka helm-tools image
 
 help:  ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +92,14 @@ test-kafka: setup collector-build  ## Agent, Collector, a real Kafka, Collector,
 	@mvn -q -B -f tests/kafka-pom.xml dependency:copy-dependencies \
 		-DoutputDirectory="$${XDG_CACHE_HOME:-$$HOME/.cache}/agent-finops/kafka"
 	@FINOPS_TEST_KAFKA=1 $(BIN)/python -m pytest -q -n 0 -k kafka tests/integration/test_collector_outage.py
+
+helm-tools: setup  ## Helm, kubeconform and schemas to check the chart with (Go; minutes; kept in ~/.cache)
+	@PYTHON="$(CURDIR)/$(BIN)/python" helm/fetch-tools.sh
+
+image:  ## The container image agent-finops, with docker, podman or buildah
+	@for builder in docker podman buildah; do \
+		command -v $$builder >/dev/null && exec $$builder build --tag agent-finops:0.1.0 .; \
+	done; echo "docker, podman or buildah is needed" >&2; exit 1
 
 collector-config: setup  ## Bring otel-config.yaml up to date with the dialect tables
 	@$(BIN)/python -m collector.in_front otel-config.yaml

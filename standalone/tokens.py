@@ -9,14 +9,19 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
 
 from finops.access import Scope
 from ledger.pool import Connection
-from ledger.tokens import TokenRow, register, revoke, tokens
+from ledger.tokens import RevokedToken, TokenRow, register, revoke, tokens
 from standalone.admin_token import new_token, read_token, token_file
 from standalone.database import bring_up_to_date, in_ledger, reachable_database
 from standalone.failures import CannotStart
 from standalone.up import add_database_arguments
+
+SECRET_CHARACTERS_MIN: Final = 32
+"""Of a token that is given instead of made; shorter ones could be guessed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> None:
@@ -33,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str
     )
     create.add_argument("--org", metavar="ORG", help="bind it to one organisation: it sends and sees nothing else")
     create.add_argument("--days", metavar="N", type=_days, help="valid for N days (default: until revoked)")
+    create.add_argument(
+        "--secret-file",
+        metavar="FILE",
+        type=Path,
+        help="make the token in this file valid, as a mounted Secret has it, instead of a new one; nothing is printed",
+    )
     listing = commands.add_parser("list", help="every token ever made, without the tokens")
     ending = commands.add_parser("revoke", help="end a token")
     ending.add_argument("name")
@@ -66,7 +77,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _create(arguments: argparse.Namespace, url: str) -> int:
-    secret = new_token()
+    secret = _given(arguments.secret_file) if arguments.secret_file else new_token()
     scopes = [Scope(value) for value in arguments.scope or [Scope.INGEST.value]]
     expires_at = datetime.now(UTC) + timedelta(days=arguments.days) if arguments.days else None
 
@@ -82,7 +93,16 @@ def _create(arguments: argparse.Namespace, url: str) -> int:
         )
         return replaced
 
-    if in_ledger(url, create):
+    try:
+        replaced = in_ledger(url, create)
+    except RevokedToken as fault:
+        raise CannotStart(
+            f"the token in {arguments.secret_file} was revoked and never comes back: make another"
+        ) from fault
+    if arguments.secret_file:
+        _remark(f"the token in {arguments.secret_file} is valid as {arguments.name}")
+        return 0
+    if replaced:
         _remark(f"it replaces the token that was called {arguments.name}")
     if Scope.INGEST in scopes:
         _remark("spans are taken with a token only from now on; an agent sends it with")
@@ -90,6 +110,16 @@ def _create(arguments: argparse.Namespace, url: str) -> int:
     named = {"name": arguments.name, "token": secret, "scopes": sorted(scopes), "orgId": arguments.org}
     print(json.dumps({**named, "expiresAt": _instant(expires_at)}) if arguments.json else secret)
     return 0
+
+
+def _given(path: Path) -> str:
+    """The token in a file. Raises CannotStart where it cannot be read or could be guessed."""
+    secret = read_token(path)
+    if secret is None:
+        raise CannotStart(f"there is no token in {path}")
+    if len(secret) < SECRET_CHARACTERS_MIN or not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise CannotStart(f"the token in {path} must be {SECRET_CHARACTERS_MIN} printable ASCII characters or more")
+    return secret
 
 
 def _revoke(arguments: argparse.Namespace, url: str) -> int:

@@ -42,7 +42,7 @@ def main() -> int:
     deadline = time.monotonic() + ARRIVAL_SECONDS
     while time.monotonic() < deadline:
         try:
-            totals = ask(f"{api}/api/v1/finops/sessions/{session}", os.environ["ADMIN_TOKEN"])["totals"]
+            totals = ask(f"{api}/api/v1/finops/sessions/{session}", os.environ["ADMIN_TOKEN"])
             if totals["calls"]:
                 print(f"{totals['inputTokens']} tokens in and {totals['outputTokens']} out cost {totals['costUsd']} USD")
                 return 0 if totals["costUsd"] else 1
