@@ -15,7 +15,7 @@ from typing import Any
 import otelcol_process
 import psycopg
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 import collector.settings
 import query_api.settings
