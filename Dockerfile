@@ -28,9 +28,9 @@ COPY query_api query_api
 COPY standalone standalone
 COPY examples examples
 # Built with the tools of the base: only the runtime's packages are in the image.
-RUN python3 -m venv /tmp/builder && /tmp/builder/bin/pip install --no-cache-dir --disable-pip-version-check 'hatchling>=1.27' \
-    && /tmp/builder/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
-    && /opt/finops/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps /tmp/wheel/*.whl \
+RUN python3 -m venv /builder && /builder/bin/pip install --no-cache-dir --disable-pip-version-check 'hatchling>=1.27' \
+    && /builder/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
+    && /opt/finops/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps /wheel/*.whl \
     && /opt/finops/bin/python -m compileall -q /opt/finops/lib \
     && /opt/finops/bin/pip uninstall --yes pip setuptools
 
