@@ -11,6 +11,7 @@ BASELINE_PUT = "baseline.put"
 BASELINE_DELETED = "baseline.delete"
 REPRICE_STARTED = "reprice.start"
 REPRICE_FINISHED = "reprice.finish"
+EXPORTED = "export.read"
 
 
 class AuditRow(NamedTuple):

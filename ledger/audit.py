@@ -65,6 +65,12 @@ class AuditTrail:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
+    async def note(self, *, at: datetime, actor: str, action: str, subject: str, org_id: str, after: object) -> None:
+        """Adds a row about something that changed nothing."""
+        named = {"actor": actor, "action": action, "subject": subject, "org_id": org_id}
+        async with reaching(self._pool) as connection, connection.transaction():
+            await record(connection, at=at, after=after, **named)
+
     async def page(
         self, *, limit: int, before: int | None, orgs: Sequence[str] | None, actions: Sequence[str] | None
     ) -> list[AuditRow]:

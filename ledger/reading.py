@@ -1,6 +1,6 @@
 """One consistent look at the ledger, and its rows as plain numbers. Which query is asked is left to the reports."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from ledger.pool import Connection, Pool
 from sql import query
 
 Row = tuple[Any, ...]
+_CURSOR = "pieces"
 
 
 class Look:
@@ -34,6 +35,13 @@ class Look:
         """The only row of a query that always has one."""
         rows = await self.rows(name, values)
         return rows[0]
+
+    async def pieces(self, name: str, values: Mapping[str, object], size: int) -> AsyncGenerator[list[Row], None]:
+        """The rows of a query by the piece, from a cursor of the server; whoever takes them closes this."""
+        async with self._connection.cursor(name=_CURSOR, binary=True) as cursor:
+            await cursor.execute(query(name), values)
+            while rows := await cursor.fetchmany(size):
+                yield rows
 
 
 @asynccontextmanager

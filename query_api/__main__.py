@@ -13,6 +13,7 @@ import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
 from uuid import uuid4
 
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ from ledger.catalogue import bundled_catalogue
 from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
 from ledger.fitness import READER, require_fit
+from ledger.exports import Exports
 from ledger.leadership import SILENT_SECONDS_MAX, Seat
 from ledger.operator_rates import OperatorRates
 from ledger.pool import Pool, patience_of, pool
@@ -47,6 +49,8 @@ from query_api.endpoints.burning import Burning, BurnRules
 from query_api.endpoints.costs import Costs
 from query_api.endpoints.deployments import DeploymentEndpoints
 from query_api.endpoints.drill_down import DrillDownEndpoints
+from query_api.endpoints.exports import ExportEndpoints
+from query_api.endpoints.exports import Limits as ExportLimits
 from query_api.endpoints.general_costs import GeneralCosts, Limits
 from query_api.endpoints.health import Health, Life, Neighbours
 from query_api.endpoints.prometheus import Prometheus
@@ -68,6 +72,13 @@ _log = logging.getLogger("query_api")
 
 class CannotStart(RuntimeError):
     """The service refuses to start; the message says why and what to do."""
+
+
+class Pools(NamedTuple):
+    """The open pools that answers are read from."""
+
+    connections: Pool
+    exporting: Pool
 
 
 def now() -> datetime:
@@ -113,6 +124,12 @@ def judging_of(settings: Settings, connections: Pool) -> Judging:
     return Judging(Seat(settings.database_url), passes, pace, Clock(now, time.monotonic))
 
 
+def export_endpoints(settings: Settings, connections: Pool, exporting: Pool) -> ExportEndpoints:
+    """The exports over a pool of their own; who takes them is written down over the others'."""
+    limits = ExportLimits(settings.exports_max, settings.window_days_max, settings.export_stall_seconds)
+    return ExportEndpoints(Exports(exporting), AuditTrail(connections), limits)
+
+
 def build(
     settings: Settings,
     connections: Pool,
@@ -121,22 +138,25 @@ def build(
     started_at: datetime,
     sweeper: Sweeper,
     judge: JudgeReport,
+    exporting: Pool,
 ) -> Starlette:
-    """The application over an open pool."""
+    """The application over open pools; that of the exports is their own, so that they never keep others waiting."""
     reports, sessions = Reports(connections), SessionReports(connections)
     neighbours = Neighbours(settings.collector_url, settings.provider_urls, settings.docker_host)
     rules = BurnRules(settings.idle_seconds, anomaly_rules(settings))
     burning = Burning(sessions, AnomalyReports(connections), rules)
+    exports = export_endpoints(settings, connections, exporting)
     handlers = Handlers(
         costs=Costs(reports, lambda: started_at),
         general=GeneralCosts(
             CostReport(connections), Limits(settings.window_days_max, settings.entries_window_days_max)
         ),
         burn=BurnHandlers(burning, BaselineEndpoints(BaselineStore(connections))),
+        exports=exports,
         drill_down=DrillDownEndpoints(sessions, CoverageReports(connections)),
         rates=rate_handlers(connections, rates, sweeper),
         health=Health(reports, neighbours, life, http_status, time.monotonic, {"judge": judge.component}),
-        prometheus=Prometheus(reports, judge),
+        prometheus=Prometheus(reports, judge, exports),
         otlp_grpc=str(settings.otlp_grpc),
     )
     return application(table(handlers, _version()), Gate(TokenStore(connections), time.monotonic), now)
@@ -162,17 +182,27 @@ async def run(settings: Settings) -> int:
         patience_seconds=patience_of(settings.judge_pass_ms_max),
         idle_transaction_ms=SILENT_SECONDS_MAX * 1000,
     )
+    exporting = pool(
+        settings.database_url,
+        size_max=settings.exports_max,
+        name="finops-exports",
+        statement_timeout_ms=settings.export_statement_timeout_ms,
+        patience_seconds=patience_of(settings.export_statement_timeout_ms),
+    )
     try:
         catalogue, _ = await asyncio.gather(asyncio.to_thread(bundled_catalogue), _open(settings, connections))
         await judges.open()
         await raise_window(judges, settings.window_seconds, now())
-        await _serve(settings, connections, judging_of(settings, judges), RateStore(catalogue), stop)
+        await exporting.open()
+        pools = Pools(connections, exporting)
+        await _serve(settings, pools, judging_of(settings, judges), RateStore(catalogue), stop)
     except Exception as fault:
         _log.critical("cannot start: %s", str(fault).partition("\n")[0])
         return CANNOT_START
     finally:
         await connections.close()
         await judges.close()
+        await exporting.close()
     return 0
 
 
@@ -191,13 +221,11 @@ async def _open(settings: Settings, connections: Pool) -> None:
             )
 
 
-async def _serve(
-    settings: Settings, connections: Pool, judging: Judging, rates: RateStore, stop: asyncio.Event
-) -> None:
-    life, started_at = Life(), now()
+async def _serve(settings: Settings, pools: Pools, judging: Judging, rates: RateStore, stop: asyncio.Event) -> None:
+    life, started_at, connections = Life(), now(), pools.connections
     await Reports(connections).record_start("query_api", started_at)
     sweeper = Sweeper(UnpricedCalls(connections, rates))
-    app = build(settings, connections, rates, life, started_at, sweeper, JudgeReport(judging))
+    app = build(settings, connections, rates, life, started_at, sweeper, JudgeReport(judging), pools.exporting)
     server = HttpServer(app, settings.address, settings.connections_max)
     address = await server.start()
     behind = [_behind("unpriced calls are no longer looked for", sweeper.run())]

@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from finops.access import Grant
 from finops.access import Scope as Access
@@ -24,10 +24,12 @@ from query_api.bodies import storable
 from query_api.exchange import Answer, Ask, Endpoint, Open
 from query_api.parameters import read_query
 from query_api.problems import MEDIA_TYPE, Fault, Problem, bad_request, document, not_found
+from query_api.streaming import StreamedResponse
 from query_api.wire import decode, encode
 
 BODY_BYTES_MAX = 64 * 1024
 GZIP_BYTES_MIN = 1024
+GZIP_LEVEL = 4
 NOBODY = Grant("nobody", frozenset())
 
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
@@ -64,14 +66,14 @@ class PathDoor:
         """Serves one request as an ASGI application."""
         request = Request(scope, receive)
         try:
-            response = await self._response(request)
+            response: ASGIApp = await self._response(request)
         except Problem as problem:
             response = problem_response(problem, request)
         except LedgerUnavailable:
             response = problem_response(_ledger_is_away(), request)
         await response(scope, receive, send)
 
-    async def _response(self, request: Request) -> Response:
+    async def _response(self, request: Request) -> ASGIApp:
         method = "GET" if request.method == "HEAD" else request.method
         endpoint = self._endpoints.get(method)
         if endpoint is None:
@@ -89,7 +91,8 @@ class PathDoor:
         keep_within(grant, values.get("orgId"))
         body = decode(await _body(request)) if endpoint.body is not None else None
         accept = request.headers.get("accept", "")
-        answer = await endpoint.handle(Ask(grant, values, path, body, accept, self._now()))
+        ask = Ask(grant, values, path, body, accept, self._now(), endpoint.path)
+        answer = await endpoint.handle(ask)
         return _served(answer, request.headers.get("if-none-match"))
 
 
@@ -108,7 +111,7 @@ def application(endpoints: Iterable[Endpoint], gate: Gate, now: Callable[[], dat
     routes = [Route(path, PathDoor(methods, gate, now)) for path, methods in paths.items()]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN)],
+        middleware=[Middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)],
         exception_handlers={HTTPException: _http_fault, Exception: _bug},
     )
     app.router.redirect_slashes = False
@@ -121,8 +124,10 @@ def problem_response(problem: Problem, request: Request) -> Response:
     return Response(content, int(problem.status), _HEADERS | problem.headers, MEDIA_TYPE)
 
 
-def _served(answer: Answer, if_none_match: str | None) -> Response:
+def _served(answer: Answer, if_none_match: str | None) -> ASGIApp:
     headers = _HEADERS | dict(answer.headers)
+    if answer.pieces is not None:
+        return StreamedResponse(answer.pieces, headers | {"Content-Type": answer.media_type}, answer.stall_seconds)
     tag = headers.get("ETag")
     if tag is not None and if_none_match is not None and _matches(tag, if_none_match):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)

@@ -11,6 +11,7 @@ from finops.access import Grant, Scope
 from finops.reports import Stated
 from query_api.parameters import Parameter, Values
 from query_api.shapes import Schema, Shape
+from query_api.streaming import Pieces
 from query_api.wire import encode
 
 JSON = "application/json"
@@ -35,6 +36,8 @@ class Ask(NamedTuple):
     """Decoded JSON of a PUT; None otherwise."""
     accept: str
     now: datetime
+    route: str = ""
+    """The path of its row."""
 
 
 class Answer(NamedTuple):
@@ -44,6 +47,10 @@ class Answer(NamedTuple):
     media_type: str = JSON
     status: HTTPStatus = HTTPStatus.OK
     headers: Mapping[str, str] = {}
+    pieces: Pieces | None = None
+    """Sent instead of the content, one by one."""
+    stall_seconds: float = 30.0
+    """How long a reader of pieces may take nothing."""
 
 
 class Endpoint(NamedTuple):

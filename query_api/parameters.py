@@ -59,7 +59,9 @@ def _zone(text: str) -> str:
         raise ValueError("must be the IANA name of a time zone, such as Europe/Berlin") from None
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
+def one_of(*words: str) -> Callable[[str], str]:
+    """Reads one of the words."""
+
     def read(text: str) -> str:
         if text not in words:
             raise ValueError(f"must be one of {', '.join(words)}")
@@ -81,7 +83,7 @@ DAYS = Parameter("days", _days, _DAYS | {"default": DAYS_DEFAULT}, "Calendar day
 DAYS_OR_START = Parameter("days", _days, _DAYS, "A trailing window instead of since the last start")
 ZONE = Parameter("tz", _zone, _STRING | {"default": "UTC"}, "IANA time zone the days are counted in", "UTC")
 STEP = Parameter(
-    "step", _one_of("hour", "day"), _STRING | {"enum": ["hour", "day"], "default": "day"}, "Length of a step", "day"
+    "step", one_of("hour", "day"), _STRING | {"enum": ["hour", "day"], "default": "day"}, "Length of a step", "day"
 )
 ORG = Parameter("orgId", _text, _STRING, "Only these organisations", None, True)
 AGENT = Parameter("agentId", _agent, _STRING, "Only these agents", None, True)
@@ -105,10 +107,10 @@ _GROUP = f"({'|'.join(GROUPS)})"
 _STRINGS: Schema = _STRING | {"pattern": f"^({_GROUP}(,{_GROUP})*)?$"}
 GROUP_BY = Parameter("groupBy", _groups, _STRINGS, "What to group by, with commas between", ())
 WINDOW = Parameter("window", _text, _STRING | {"default": "7d", "examples": ["today", "lastmonth"]}, MEANING, "7d")
-STEP_OR_NONE = Parameter("step", _one_of(*STEPS), _STRING | {"enum": list(STEPS)}, "Left out: one row a group")
+STEP_OR_NONE = Parameter("step", one_of(*STEPS), _STRING | {"enum": list(STEPS)}, "Left out: one row a group")
 ORDER = Parameter(
     "order",
-    _one_of("cost", "name"),
+    one_of("cost", "name"),
     _STRING | {"enum": ["cost", "name"], "default": "cost"},
     "Within a step: the dearest first, or by name, so that pages miss nothing while spend arrives",
     "cost",

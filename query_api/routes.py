@@ -16,10 +16,12 @@ from query_api.drill_down_answers import COVERAGE, SESSION, TRACE
 from query_api.endpoints.costs import Costs
 from query_api.endpoints.documents import json_document, page_file
 from query_api.endpoints.drill_down import DrillDownEndpoints
+from query_api.endpoints.exports import ExportEndpoints
 from query_api.endpoints.general_costs import GeneralCosts
 from query_api.endpoints.health import Health
 from query_api.endpoints.prometheus import Prometheus
 from query_api.exchange import Endpoint, Open
+from query_api.export_routes import export_rows
 from query_api.exposition import PLAIN
 from query_api.openapi import document
 from query_api.paging import LIMIT
@@ -49,6 +51,7 @@ class Handlers(NamedTuple):
     costs: Costs
     general: GeneralCosts
     burn: BurnHandlers
+    exports: ExportEndpoints
     drill_down: DrillDownEndpoints
     rates: RateHandlers
     health: Health
@@ -62,6 +65,7 @@ def table(to: Handlers, version: str) -> list[Endpoint]:
     rows = [
         *_costs(to),
         *burn_rows(PREFIX, to.burn),
+        *export_rows(PREFIX, to.exports),
         *rate_rows(PREFIX, to.rates),
         *_actuator(to),
         *_page(to.otlp_grpc),

@@ -80,6 +80,9 @@ class Settings:
     database_wait_seconds: int
     window_days_max: int
     entries_window_days_max: int
+    exports_max: int
+    export_statement_timeout_ms: int
+    export_stall_seconds: int
 
 
 class Variable(NamedTuple):
@@ -217,6 +220,13 @@ VARIABLES: dict[str, Variable] = {
     "window_days_max": Variable("FINOPS_API_WINDOW_DAYS_MAX", _count(1, 36_500), "400", "days of a window of costs"),
     "entries_window_days_max": Variable(
         "FINOPS_API_ENTRIES_WINDOW_DAYS_MAX", _count(1, 36_500), "31", "days, where sums cannot answer"
+    ),
+    "exports_max": Variable("FINOPS_API_EXPORTS_MAX", _count(1, 100), "2", "exports at once"),
+    "export_statement_timeout_ms": Variable(
+        "FINOPS_API_EXPORT_STATEMENT_TIMEOUT_MS", _count(10, 3_600_000), "60000", "for each piece of an export"
+    ),
+    "export_stall_seconds": Variable(
+        "FINOPS_API_EXPORT_STALL_SECONDS", _count(1, 3600), "30", "a reader may take nothing for so long"
     ),
 }
 

@@ -142,7 +142,7 @@ def app_over(pool: Pool) -> Starlette:
     sweeper = Sweeper(UnpricedCalls(pool, rates))
     settings = read_settings(SETTINGS)
     judge = JudgeReport(judging_of(settings, pool))
-    return build(settings, pool, rates, Life(), datetime.now(UTC), sweeper, judge)
+    return build(settings, pool, rates, Life(), datetime.now(UTC), sweeper, judge, pool)
 
 
 def endpoints(app: Starlette) -> list[Endpoint]:

@@ -16,7 +16,7 @@ from query_api.cost_answers import COST_ITEM, FIELD_OF_GROUP, OF_A_STEP, cost_pa
 from query_api.cursors import cursor_text, cursor_values, question_digest
 from query_api.exchange import Answer, Ask, costs_told
 from query_api.parameters import filters_of
-from query_api.problems import Fault, bad_request, unprocessable
+from query_api.problems import Fault, Problem, bad_request, unprocessable
 
 BY_COST = "cost"
 _NUMBER_MAX = 2**63
@@ -102,7 +102,7 @@ class GeneralCosts:
         try:
             stated = await self._report.costs(question)
         except EntriesGone as gone:
-            raise _gone(gone) from None
+            raise entries_gone(gone) from None
         named = [FIELD_OF_GROUP[name] for name in question.groups]
         page = cost_page(COST_ITEM.only(named if values["step"] is None else [*named, *OF_A_STEP]))
         return costs_told(page.render(_told(stated, question, digest)), stated, but="completeThrough")
@@ -134,7 +134,8 @@ def _within_day(instant: datetime) -> bool:
     return (utc.hour, utc.minute, utc.second, utc.microsecond) != (0, 0, 0, 0)
 
 
-def _gone(gone: EntriesGone) -> Exception:
+def entries_gone(gone: EntriesGone) -> Problem:
+    """422: the window begins before the entries that are kept."""
     since = gone.since.isoformat().replace("+00:00", "Z")
     detail = f"single calls are kept since {since}: begin there, or on a quarter hour and without user or session"
     return unprocessable([Fault("query", "window", detail)])

@@ -13,6 +13,7 @@ import collector.metrics
 import collector.settings
 import query_api.settings
 from finops.reports import Lifetime
+from query_api.endpoints.exports import ExportEndpoints, Limits
 from query_api.endpoints.prometheus import HighWater, families
 from query_api.exchange import Endpoint
 from query_api.exposition import Family
@@ -75,9 +76,14 @@ async def judged() -> list[Family]:
     return await JudgeReport(judging).families(Mock())
 
 
+async def exported() -> list[Family]:
+    """What the exports tell."""
+    return await ExportEndpoints(Mock(), Mock(), Limits(1, 1, 1.0)).families(Mock())
+
+
 def test_the_metrics_page_has_every_metric_and_no_other() -> None:
     own = {family.name for family in collector.metrics.TABLE}
-    printed = families(Lifetime([], 0, 0, 0, 0, 0), HighWater()) + asyncio.run(judged())
+    printed = families(Lifetime([], 0, 0, 0, 0, 0), HighWater()) + asyncio.run(judged()) + asyncio.run(exported())
     served = {family.name + sample.suffix for family in printed for sample in family.samples}
     served |= {f"{family.name}_total" for family in printed if family.kind == "counter"}
     assert {name for row in rows("metrics.md") for name in quoted(row[0])} == own | served

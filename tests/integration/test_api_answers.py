@@ -14,9 +14,11 @@ from finops.access import Scope
 from finops.anomaly_rules import Rules
 from finops.spans import LedgerUnavailable
 from ledger.anomalies import AnomalyReports
+from ledger.audit import AuditTrail
 from ledger.baselines import BaselineStore
 from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
+from ledger.exports import Exports
 from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.reports import Reports
@@ -31,6 +33,8 @@ from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning, BurnRules
 from query_api.endpoints.costs import Costs
 from query_api.endpoints.drill_down import DrillDownEndpoints
+from query_api.endpoints.exports import ExportEndpoints
+from query_api.endpoints.exports import Limits as ExportLimits
 from query_api.endpoints.general_costs import GeneralCosts, Limits
 from query_api.endpoints.health import Health, Life, Neighbours
 from query_api.endpoints.prometheus import Prometheus
@@ -66,6 +70,7 @@ class World:
             costs=Costs(reports, lambda: NOW),
             general=GeneralCosts(CostReport(self.pool), Limits(400, 31)),
             burn=BurnHandlers(burning, BaselineEndpoints(BaselineStore(self.pool))),
+            exports=ExportEndpoints(Exports(self.pool), AuditTrail(self.pool), ExportLimits(2, 400, 1.0)),
             drill_down=DrillDownEndpoints(sessions, CoverageReports(self.pool)),
             rates=rate_handlers(self.pool, RateStore(), Sweeper(UnpricedCalls(self.pool, RateStore()))),
             health=Health(reports, self.neighbours, self.life, self.probe, self.monotonic),

@@ -1,0 +1,32 @@
+"""The paths that stream exports."""
+
+from finops.access import Scope
+from finops.focus import VERSIONS
+from query_api.csv_text import MEDIA_TYPE
+from query_api.endpoints.exports import CALL, ExportEndpoints
+from query_api.exchange import Endpoint
+from query_api.parameters import FILTERS, WINDOW, ZONE, Parameter, one_of
+from query_api.shapes import Schema
+
+AGENT_DAY = "agentDay"
+
+
+def _word(name: str, meaning: str, default: str, *words: str) -> Parameter:
+    schema: Schema = {"type": "string", "enum": list(words), "default": default}
+    return Parameter(name, one_of(*words), schema, meaning, default)
+
+
+VERSION = _word("version", "Version of FOCUS", VERSIONS[0], *VERSIONS)
+GRAIN = _word("grain", "A row a call and kind of token, or an agent's UTC day and kind", CALL, CALL, AGENT_DAY)
+UNPRICED = _word("unpriced", "Whether usage without a price has rows", "include", "include", "omit")
+
+
+def export_rows(prefix: str, to: ExportEndpoints) -> list[Endpoint]:
+    """Their rows of the table."""
+    path, asked = f"{prefix}/exports", (WINDOW, ZONE, *FILTERS)
+    focus = (VERSION, GRAIN, UNPRICED, *asked)
+    entries = "Every entry of the ledger"
+    return [
+        Endpoint("GET", f"{path}/costs.csv", Scope.READ, to.costs, entries, asked, media_type=MEDIA_TYPE),
+        Endpoint("GET", f"{path}/focus.csv", Scope.READ, to.focus, "Charges in FOCUS", focus, media_type=MEDIA_TYPE),
+    ]
