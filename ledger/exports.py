@@ -8,12 +8,19 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from finops.cost_questions import EntriesGone
+from finops.entries import Measures
+from finops.entry_terms import Terms, told
 from finops.exported import Charge, ExportedEntry, ExportQuestion, charges_of
 from ledger.pool import Pool
 from ledger.reading import Row, filter_values, look
 
 ROWS_AT_ONCE = 1000
 """Rows of one piece."""
+_CALLS = ExportedEntry._fields.index("calls")
+_COUNTS = {
+    name: ExportedEntry._fields.index(name)
+    for name in ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+}
 
 
 class Exports:
@@ -24,17 +31,17 @@ class Exports:
 
     async def entries(self, question: ExportQuestion) -> AsyncGenerator[list[ExportedEntry], None]:
         """Every entry of the window, corrections included, by event time."""
-        more: dict[str, object] = {"with_lines": False, "calls_only": False}
+        more: dict[str, object] = {"with_terms": False, "calls_only": False}
         async with _pieces(self._pool, "export_entries", question, more) as pieces:
             async for rows in pieces:
-                yield [ExportedEntry._make(row) for row in rows]
+                yield [_entry(row) for row in rows]
 
     async def charges(self, question: ExportQuestion) -> AsyncGenerator[list[Charge], None]:
         """What calls were charged, by kind of token, corrections included, by event time."""
-        more: dict[str, object] = {"with_lines": True, "calls_only": True}
+        more: dict[str, object] = {"with_terms": True, "calls_only": True}
         async with _pieces(self._pool, "export_entries", question, more) as pieces:
             async for rows in pieces:
-                yield [charge for row in rows for charge in charges_of(ExportedEntry._make(row))]
+                yield [charge for row in rows for charge in charges_of(_entry(row))]
 
     async def agent_days(self, question: ExportQuestion) -> AsyncGenerator[list[Charge], None]:
         """The same by UTC day and agent."""
@@ -55,6 +62,17 @@ async def _pieces(
             raise EntriesGone(since)
         async with aclosing(ledger.pieces(name, values, ROWS_AT_ONCE)) as pieces:
             yield pieces
+
+
+def _entry(row: Row) -> ExportedEntry:
+    """The lines of a price follow from the counts of what was priced, so from those of the entry that is taken back."""
+    *columns, written_1h, terms = row
+    if terms is None:
+        return ExportedEntry._make((*columns, None))
+    sign = -1 if columns[_CALLS] < 0 else 1
+    counts = {name: sign * columns[at] for name, at in _COUNTS.items()}
+    detail = told(Terms(None, terms), Measures(**counts, cache_write_1h_tokens=sign * written_1h), 0)
+    return ExportedEntry._make((*columns, (detail or {}).get("lines")))
 
 
 def _days(rows: list[Row]) -> Iterator[Charge]:

@@ -38,7 +38,7 @@ class Look:
 
     async def pieces(self, name: str, values: Mapping[str, object], size: int) -> AsyncGenerator[list[Row], None]:
         """The rows of a query by the piece, from a cursor of the server; whoever takes them closes this."""
-        async with self._connection.cursor(name=_CURSOR, binary=True) as cursor:
+        async with self.connection.cursor(name=_CURSOR, binary=True) as cursor:
             await cursor.execute(query(name), values)
             while rows := await cursor.fetchmany(size):
                 yield rows

@@ -28,8 +28,8 @@ from ledger.baselines import BaselineStore
 from ledger.catalogue import bundled_catalogue
 from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
-from ledger.fitness import READER, require_fit
 from ledger.exports import Exports
+from ledger.fitness import READER, require_fit
 from ledger.leadership import SILENT_SECONDS_MAX, Seat
 from ledger.operator_rates import OperatorRates
 from ledger.pool import Pool, patience_of, pool

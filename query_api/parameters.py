@@ -120,7 +120,7 @@ CURSOR_TEXT = Parameter("cursor", str, _STRING, "The nextCursor of the page befo
 SESSION = Parameter("sessionId", _text, _STRING, "Only these sessions", None, True)
 OPEN_OR_CLOSED = Parameter(
     "state",
-    lambda text: _one_of("open", "closed")(text) == "open",
+    lambda text: one_of("open", "closed")(text) == "open",
     _STRING | {"enum": ["open", "closed"]},
     "Only these",
 )

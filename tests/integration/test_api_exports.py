@@ -129,11 +129,12 @@ async def test_who_goes_away_or_stalls_frees_the_connection(api: httpx2.AsyncCli
 
 async def rows_by_the_ten_thousand(pool: Pool) -> None:
     """More than sockets hold."""
-    columns = "event_time, tenant, trace_id, span_id, revision, recorded_at, org_id, team_id, agent_id, session_id, "
+    columns = "event_time, tenant, trace_id, span_id, revision, recorded_s, org_id, team_id, agent_id, session_id, "
     columns += "user_id, environment, service, provider, model_id, operation, calls, agent_runs, tool_calls, "
     columns += "input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, "
     columns += "reasoning_tokens, cost_pico, unpriced_calls, unmetered_calls, cache_hits, cacheable_calls, "
-    columns += "saved_tokens, semantic_savings_pico, prompt_savings_pico, reported_cost_pico, rate_version, detail"
+    columns += "saved_tokens, semantic_savings_pico, prompt_savings_pico, reported_cost_pico, rate_version, "
+    columns += "start_lag_us, detail"
     many = columns.replace("revision,", "n,", 1).replace("revision", "n")
     async with pool.connection() as connection:
         await connection.execute(

@@ -27,8 +27,8 @@ COMMAND = os.environ.get(VARIABLE) or shutil.which("focus-validator")
 RULES = "1.2.0.1"
 """The rules that the validator carries with it; for other versions it would have to ask the network."""
 CONTRADICTED = "InvoiceId-C-005-C"
-"""Wants an id where a charge is on an invoice, which the validator cannot know: it asks for one everywhere, while InvoiceId-C-004
-holds that there must be none. We issue no invoices."""
+"""Wants an id where a charge is on an invoice, which the validator cannot know: it asks for one everywhere, while
+InvoiceId-C-004 holds that there must be none. We issue no invoices."""
 OF_THE_UNKNOWN = {"BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "PricingCurrencyEffectiveCost"}
 """Columns that must not be null, and are where nobody knows a price."""
 APPLICABLE = (
