@@ -272,7 +272,7 @@ async def test_a_taken_port_is_said_and_nothing_is_left_running(launch, database
 async def test_a_database_without_tables_is_said(launch, empty_database_url):
     status, log = await ended(await launch(environment_for(empty_database_url)))
     assert status == 1
-    assert "does not exist" in str(log[-1]["reason"])
+    assert "run `agent-finops migrate`" in str(log[-1]["reason"])
 
 
 async def test_it_waits_for_the_ledger_and_can_be_stopped_meanwhile(launch):
