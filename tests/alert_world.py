@@ -9,6 +9,7 @@ from finops.alerts import ANOMALY, Alert, Severity, alert_key
 from ledger.alerts import Fired, fire, resolve
 from ledger.pool import Pool
 
+ALERT_TABLES = ("alerts", "alert_destinations", "alert_silences")
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 

@@ -10,6 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -133,14 +134,27 @@ def _drop(server: str, name: str) -> None:
         connection.execute(f"drop database if exists {name} with (force)")
 
 
-@pytest.fixture
-def database_url(server_url: str, templates: Callable[[str], str]) -> Iterator[str]:
-    """The address of a fresh, migrated database of this test alone."""
-    name, template = f"finops_test_{_RUN}_{next(_numbers)}", templates(server_url)
+@contextmanager
+def _database(server_url: str, template: str) -> Iterator[str]:
+    name = f"finops_test_{_RUN}_{next(_numbers)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"create database {name} template {template}")
     yield named(server_url, name)
     _drop(server_url, name)
+
+
+@pytest.fixture
+def database_url(server_url: str, templates: Callable[[str], str]) -> Iterator[str]:
+    """The address of a fresh, migrated database of this test alone."""
+    with _database(server_url, templates(server_url)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(server_url: str, templates: Callable[[str], str]) -> Iterator[str]:
+    """The address of a migrated database of the tests of this module."""
+    with _database(server_url, templates(server_url)) as url:
+        yield url
 
 
 @pytest.fixture
@@ -169,6 +183,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in getattr(report, "user_properties", ()):
             if name == "counted" and report.when == "call":
                 terminalreporter.write_line(str(value))
+
+
+@pytest.fixture
+async def shared_pool(module_database_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Pool]:
+    """An open pool on the module's database; the tables in its ``TABLES`` are empty again for each test."""
+    opened = pool(module_database_url, size_max=8, name="test", statement_timeout_ms=60_000)
+    await opened.open(wait=True)
+    async with opened.connection() as connection:
+        await connection.execute(f"truncate {', '.join(request.module.TABLES)} restart identity cascade")
+    yield opened
+    await opened.close()
 
 
 def pytest_report_header() -> list[str]:

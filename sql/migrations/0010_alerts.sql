@@ -79,15 +79,15 @@ create table alert_deliveries (
         check (state in ('waiting', 'held', 'resending', 'delivered', 'dead', 'silenced', 'superseded')),
     next_at timestamptz not null,
     attempts integer not null default 0,
-    sent integer not null default 0,
+    failing_since timestamptz,
     delivered_at timestamptz,
-    last_attempt_at timestamptz,
     last_status integer,
     last_fault text not null default ''
 );
 comment on table alert_deliveries is
     'The outbox: what each destination has to be told, written by the transaction that fires or resolves the alert.';
 comment on column alert_deliveries.alert is 'The alert as it was then; every attempt tells the same.';
+comment on column alert_deliveries.attempts is 'Sends, whether they worked or not.';
 comment on column alert_deliveries.severity_before is 'Of an escalated alert: what was told before.';
 comment on column alert_deliveries.state is
     'waiting: to be sent at next_at; held: until a silence ends; resending: sent, and sent again while it fires; '

@@ -1,0 +1,203 @@
+"""The outbox: which destination has to be told what now, and what came of it.
+
+Any number of processes may send. A destination is a lane: whoever holds its lease sends to it, one parcel at a time,
+and a lease that its holder does not live to give back ends by itself. Nothing overtakes another delivery of its key.
+What was sent and could not be marked is sent again, with the same identity.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from finops.alert_delivery import (
+    RETRY_AFTER_MAX,
+    Attempt,
+    Channel,
+    Delivery,
+    Destination,
+    Event,
+    Parcel,
+    Renotify,
+    Verdict,
+    delay,
+)
+from finops.alerts import Silence, silenced_until
+from ledger.alert_rows import alert_of, destination_of
+from ledger.pool import Connection, Pool
+from ledger.reading import reaching
+from sql import query
+
+LEASE = timedelta(seconds=30)
+"""Longer than any attempt takes."""
+SILENCES_MAX = 1000
+BATCH_MAX = {Channel.SLACK: 20, Channel.APPRISE: 20, Channel.ALERTMANAGER: 50}
+"""Deliveries in one message; elsewhere one."""
+LOOKED_AT_MAX = 50
+PACE = {Channel.SLACK: timedelta(seconds=1)}
+"""Slack takes one message a second."""
+
+
+class Rules(NamedTuple):
+    """What an operator can set."""
+
+    give_up: timedelta = timedelta(days=1)
+    """After the first failure; then the delivery is dead."""
+    resend: timedelta = timedelta(minutes=1)
+    """How often Alertmanager is told that an alert still fires."""
+
+
+class _Due(NamedTuple):
+    """A delivery that is due, and what decides what becomes of it."""
+
+    delivery: Delivery
+    attempts: int
+    resending: bool
+    failing_since: datetime | None
+    over: bool
+    told_before: bool
+
+
+class Outbox:
+    """Claims and settles over a pool. Raises ``LedgerUnavailable`` where the database cannot be reached in time."""
+
+    def __init__(self, pool: Pool, rules: Rules) -> None:
+        self._pool = pool
+        self._rules = rules
+
+    async def claim(self, now: datetime, lanes_max: int) -> list["Claim"]:
+        """What has to be sent now, at most one parcel a destination; each is to be settled within ``LEASE``."""
+        claims = []
+        async with reaching(self._pool) as connection, connection.transaction():
+            values = {"now": now, "until": now + LEASE, "lanes": lanes_max}
+            lanes: list[Any] = await (await connection.execute(query("alert_claim"), values)).fetchall()
+            silences = await silences_now(connection, now) if lanes else []
+            for *columns, lease, failures in lanes:
+                destination = destination_of(columns)
+                due = await _due(connection, destination, silences, now)
+                if due:
+                    parcel = Parcel(destination, [one.delivery for one in due], lease)
+                    claims.append(Claim(parcel, tuple(due), failures))
+                else:
+                    await _release(connection, destination.destination_id, lease, None, failures)
+        return claims
+
+    async def settle(self, claim: "Claim", attempt: Attempt, now: datetime, chance: float) -> None:
+        """Writes down what came of it. ``chance`` (0 to 1) spreads the next try."""
+        parcel = claim.parcel
+        async with reaching(self._pool) as connection, connection.transaction():
+            if attempt.verdict is Verdict.SENT:
+                await self._sent(connection, claim, attempt, now)
+                rest, failures = now + PACE.get(parcel.destination.channel, timedelta()), 0
+            else:
+                rest, failures = await self._failed(connection, claim, attempt, now, chance)
+            await _release(connection, parcel.destination.destination_id, parcel.lease, rest, failures)
+
+    async def mend_clock(self, now: datetime) -> None:
+        """Ends waits that were written while the clock was ahead; for the start, and for a clock that went back."""
+        latest = now + RETRY_AFTER_MAX
+        async with reaching(self._pool) as connection:
+            await connection.execute(query("alert_mend_clock"), {"latest": latest})
+
+    async def _sent(self, connection: Connection, claim: "Claim", attempt: Attempt, now: datetime) -> None:
+        destination, ids = claim.parcel.destination, claim.ids
+        rows = await (await connection.execute(query("alert_hold_alerts"), {"ids": ids})).fetchall()
+        firing = [row[0] for row in rows]
+        resend = destination.channel is Channel.ALERTMANAGER
+        values = {
+            "ids": ids,
+            "now": now,
+            "firing": firing,
+            "status": attempt.status,
+            "resend_at": now + self._rules.resend if resend else None,
+        }
+        await connection.execute(query("alert_sent"), values)
+        if destination.renotify is Renotify.INTERVAL and not resend and firing:
+            remind_at = now + timedelta(seconds=destination.renotify_seconds)
+            await connection.execute(query("alert_remind"), {**values, "remind_at": remind_at})
+
+    async def _failed(
+        self, connection: Connection, claim: "Claim", attempt: Attempt, now: datetime, chance: float
+    ) -> tuple[datetime, int]:
+        """When the destination is tried again, and how often in a row it has failed."""
+        alone = len(claim.due) == 1
+        refused = attempt.verdict is Verdict.NEVER
+        old = now - self._rules.give_up
+        ids, following, dead = [], [], []
+        for due in claim.due:
+            ids.append(due.delivery.delivery_id)
+            at_once = refused and not due.resending
+            following.append(now + (timedelta() if at_once else delay(due.attempts + 1, chance)))
+            dead.append((refused and alone) or (due.failing_since or now) <= old)
+        values = {"ids": ids, "next": following, "dead": dead, "now": now}
+        await connection.execute(query("alert_failed"), {**values, "status": attempt.status, "fault": attempt.fault})
+        if refused:  # the next parcel may be taken: what is refused together is sent one by one from now on
+            return now, claim.failures + 1
+        rest = max(delay(claim.failures + 1, chance), attempt.retry_after or timedelta())
+        return now + rest, claim.failures + 1
+
+
+class Claim(NamedTuple):
+    """A parcel to send, and what settling it needs to know."""
+
+    parcel: Parcel
+    due: tuple[_Due, ...]
+    failures: int
+
+    @property
+    def ids(self) -> list[str]:
+        """Of its deliveries."""
+        return [one.delivery.delivery_id for one in self.due]
+
+
+async def silences_now(connection: Connection, now: datetime) -> list[Silence]:
+    """Every silence that is not over."""
+    values = {"now": now, "orgs": None, "limit": SILENCES_MAX}
+    rows: list[Any] = await (await connection.execute(query("alert_silences_now"), values)).fetchall()
+    return [Silence(org_id, matchers, starts, ends) for _, org_id, matchers, starts, ends, *_ in rows]
+
+
+async def _due(
+    connection: Connection, destination: Destination, silences: Sequence[Silence], now: datetime
+) -> list[_Due]:
+    """What is sent to the destination now. What a silence covers waits, or is dropped where it is over.
+
+    The end of an alert is told to whoever was told of it, silence or not, and to nobody else.
+    """
+    values = {"destination": destination.destination_id, "now": now, "limit": LOOKED_AT_MAX}
+    await connection.execute(query("alert_refresh"), values)
+    rows: list[Any] = await (await connection.execute(query("alert_due"), values)).fetchall()
+    held, dropped, due = {}, [], []
+    for found in map(_row, rows):
+        end = found.delivery.event is Event.RESOLVED
+        until = None if end else silenced_until(silences, found.delivery.alert, now)
+        if until is None and (found.told_before or not end):
+            due.append(found)
+        elif until is None or found.over:
+            dropped.append(found.delivery.delivery_id)
+        else:
+            held[found.delivery.delivery_id] = until
+    if held:
+        await connection.execute(query("alert_hold"), {"ids": list(held), "untils": list(held.values())})
+    if dropped:
+        await connection.execute(query("alert_drop"), {"ids": dropped})
+    return _together(due)[: BATCH_MAX.get(destination.channel, 1)]
+
+
+def _together(due: list[_Due]) -> list[_Due]:
+    """What may go in one message: whatever failed before goes alone, so that one bad delivery cannot spoil others."""
+    if due and due[0].attempts and not due[0].resending:
+        return due[:1]
+    return [one for one in due if one.resending or not one.attempts]
+
+
+def _row(columns: Sequence[Any]) -> _Due:
+    number, event, snapshot, before, happened, fired, attempts, resending, first, over, told = columns
+    delivery = Delivery(number, Event(event), alert_of(snapshot), before, happened, fired)
+    return _Due(delivery, attempts, resending, first, over, told)
+
+
+async def _release(
+    connection: Connection, destination_id: str, lease: str, not_before: datetime | None, failures: int
+) -> None:
+    values = {"destination": destination_id, "lease": lease, "not_before": not_before, "failures": failures}
+    await connection.execute(query("alert_release"), values)
