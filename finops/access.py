@@ -21,7 +21,7 @@ class Scope(StrEnum):
     BUDGETS = "budgets:write"
     """Put and delete budgets."""
     ALERTS = "alerts:write"
-    """Say where alerts go, and try it."""
+    """Say where alerts go, try it, and silence alerts."""
     ADMIN = "admin"
     """Everything."""
 

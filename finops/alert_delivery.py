@@ -17,6 +17,12 @@ DELAY_MAX = timedelta(minutes=5)
 """Also how long after its recovery a destination may have to wait."""
 RETRY_AFTER_MAX = timedelta(hours=1)
 """Longer rests that a destination asks for are cut to this."""
+SECRET_BEFORE_HOLDS = timedelta(hours=24)
+"""How long the secret before signs, too."""
+DESTINATIONS_MAX = 100
+"""Of one organisation."""
+SILENCES_MAX = 1000
+"""That are not over, of all organisations together."""
 RENOTIFY_SECONDS_MIN, RENOTIFY_SECONDS_MAX = 300, 7 * 86_400
 FAULT_CHARACTERS_MAX = 200
 
@@ -50,6 +56,14 @@ class Event(StrEnum):
     TEST = "test"
 
 
+class TooMany(ValueError):
+    """There is no room for one more; the message says of what."""
+
+
+class NameTaken(ValueError):
+    """Another destination of the organisation has this name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """Who is told, and how to reach them. Its repr shows no address and no secret."""
@@ -79,6 +93,11 @@ class Delivery(NamedTuple):
     """Of an escalated alert; '' otherwise."""
     happened_at: datetime
     fired_at: datetime
+    attempts: int = 0
+    """Made so far."""
+    resending: bool = False
+    """It arrived before, and is told again while it fires."""
+    failing_since: datetime | None = None
 
 
 class Verdict(StrEnum):
@@ -110,6 +129,13 @@ class Parcel(NamedTuple):
     deliveries: Sequence[Delivery]
     lease: str
     """The right to send to this destination for now."""
+    failures: int = 0
+    """Attempts in a row that failed at this destination."""
+
+    @property
+    def ids(self) -> list[str]:
+        """Of its deliveries."""
+        return [delivery.delivery_id for delivery in self.deliveries]
 
 
 def judged(status: int, retry_after: timedelta | None = None) -> Attempt:
@@ -131,3 +157,12 @@ def delay(failures: int, chance: float) -> timedelta:
     """
     doubled = min(DELAY_FIRST * (1 << min(max(failures, 1) - 1, 20)), DELAY_MAX)
     return doubled * (0.5 + chance / 2)
+
+
+def shown_address(url: str) -> str:
+    """What may be shown of an address: scheme, host and port. The rest is often a secret."""
+    scheme, colon, rest = url.partition("://")
+    if scheme not in ("http", "https"):
+        return f"{scheme}{colon}…" if colon else "…"
+    host = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return f"{scheme}://{host}/…"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from finops.alert_delivery import (
     RETRY_AFTER_MAX,
+    SILENCES_MAX,
     Attempt,
     Channel,
     Delivery,
@@ -22,14 +23,13 @@ from finops.alert_delivery import (
     delay,
 )
 from finops.alerts import Silence, silenced_until
-from ledger.alert_rows import alert_of, destination_of
+from ledger.alert_rows import alert_of, destination_of, silence_of
 from ledger.pool import Connection, Pool
 from ledger.reading import reaching
 from sql import query
 
 LEASE = timedelta(seconds=30)
 """Longer than any attempt takes."""
-SILENCES_MAX = 1000
 BATCH_MAX = {Channel.SLACK: 20, Channel.APPRISE: 20, Channel.ALERTMANAGER: 50}
 """Deliveries in one message; elsewhere one."""
 LOOKED_AT_MAX = 50
@@ -46,17 +46,6 @@ class Rules(NamedTuple):
     """How often Alertmanager is told that an alert still fires."""
 
 
-class _Due(NamedTuple):
-    """A delivery that is due, and what decides what becomes of it."""
-
-    delivery: Delivery
-    attempts: int
-    resending: bool
-    failing_since: datetime | None
-    over: bool
-    told_before: bool
-
-
 class Outbox:
     """Claims and settles over a pool. Raises ``LedgerUnavailable`` where the database cannot be reached in time."""
 
@@ -64,9 +53,9 @@ class Outbox:
         self._pool = pool
         self._rules = rules
 
-    async def claim(self, now: datetime, lanes_max: int) -> list["Claim"]:
+    async def claim(self, now: datetime, lanes_max: int) -> list[Parcel]:
         """What has to be sent now, at most one parcel a destination; each is to be settled within ``LEASE``."""
-        claims = []
+        parcels = []
         async with reaching(self._pool) as connection, connection.transaction():
             values = {"now": now, "until": now + LEASE, "lanes": lanes_max}
             lanes: list[Any] = await (await connection.execute(query("alert_claim"), values)).fetchall()
@@ -75,21 +64,19 @@ class Outbox:
                 destination = destination_of(columns)
                 due = await _due(connection, destination, silences, now)
                 if due:
-                    parcel = Parcel(destination, [one.delivery for one in due], lease)
-                    claims.append(Claim(parcel, tuple(due), failures))
+                    parcels.append(Parcel(destination, due, lease, failures))
                 else:
                     await _release(connection, destination.destination_id, lease, None, failures)
-        return claims
+        return parcels
 
-    async def settle(self, claim: "Claim", attempt: Attempt, now: datetime, chance: float) -> None:
+    async def settle(self, parcel: Parcel, attempt: Attempt, now: datetime, chance: float) -> None:
         """Writes down what came of it. ``chance`` (0 to 1) spreads the next try."""
-        parcel = claim.parcel
         async with reaching(self._pool) as connection, connection.transaction():
             if attempt.verdict is Verdict.SENT:
-                await self._sent(connection, claim, attempt, now)
+                await self._sent(connection, parcel, attempt, now)
                 rest, failures = now + PACE.get(parcel.destination.channel, timedelta()), 0
             else:
-                rest, failures = await self._failed(connection, claim, attempt, now, chance)
+                rest, failures = await self._failed(connection, parcel, attempt, now, chance)
             await _release(connection, parcel.destination.destination_id, parcel.lease, rest, failures)
 
     async def mend_clock(self, now: datetime) -> None:
@@ -98,8 +85,8 @@ class Outbox:
         async with reaching(self._pool) as connection:
             await connection.execute(query("alert_mend_clock"), {"latest": latest})
 
-    async def _sent(self, connection: Connection, claim: "Claim", attempt: Attempt, now: datetime) -> None:
-        destination, ids = claim.parcel.destination, claim.ids
+    async def _sent(self, connection: Connection, parcel: Parcel, attempt: Attempt, now: datetime) -> None:
+        destination, ids = parcel.destination, parcel.ids
         rows = await (await connection.execute(query("alert_hold_alerts"), {"ids": ids})).fetchall()
         firing = [row[0] for row in rows]
         resend = destination.channel is Channel.ALERTMANAGER
@@ -116,49 +103,35 @@ class Outbox:
             await connection.execute(query("alert_remind"), {**values, "remind_at": remind_at})
 
     async def _failed(
-        self, connection: Connection, claim: "Claim", attempt: Attempt, now: datetime, chance: float
+        self, connection: Connection, parcel: Parcel, attempt: Attempt, now: datetime, chance: float
     ) -> tuple[datetime, int]:
         """When the destination is tried again, and how often in a row it has failed."""
-        alone = len(claim.due) == 1
+        alone = len(parcel.deliveries) == 1
         refused = attempt.verdict is Verdict.NEVER
         old = now - self._rules.give_up
-        ids, following, dead = [], [], []
-        for due in claim.due:
-            ids.append(due.delivery.delivery_id)
-            at_once = refused and not due.resending
-            following.append(now + (timedelta() if at_once else delay(due.attempts + 1, chance)))
-            dead.append((refused and alone) or (due.failing_since or now) <= old)
-        values = {"ids": ids, "next": following, "dead": dead, "now": now}
+        following, dead = [], []
+        for delivery in parcel.deliveries:
+            at_once = refused and not delivery.resending
+            following.append(now + (timedelta() if at_once else delay(delivery.attempts + 1, chance)))
+            dead.append((refused and alone) or (delivery.failing_since or now) <= old)
+        values = {"ids": parcel.ids, "next": following, "dead": dead, "now": now}
         await connection.execute(query("alert_failed"), {**values, "status": attempt.status, "fault": attempt.fault})
         if refused:  # the next parcel may be taken: what is refused together is sent one by one from now on
-            return now, claim.failures + 1
-        rest = max(delay(claim.failures + 1, chance), attempt.retry_after or timedelta())
-        return now + rest, claim.failures + 1
-
-
-class Claim(NamedTuple):
-    """A parcel to send, and what settling it needs to know."""
-
-    parcel: Parcel
-    due: tuple[_Due, ...]
-    failures: int
-
-    @property
-    def ids(self) -> list[str]:
-        """Of its deliveries."""
-        return [one.delivery.delivery_id for one in self.due]
+            return now, parcel.failures + 1
+        rest = max(delay(parcel.failures + 1, chance), attempt.retry_after or timedelta())
+        return now + rest, parcel.failures + 1
 
 
 async def silences_now(connection: Connection, now: datetime) -> list[Silence]:
     """Every silence that is not over."""
     values = {"now": now, "orgs": None, "limit": SILENCES_MAX}
     rows: list[Any] = await (await connection.execute(query("alert_silences_now"), values)).fetchall()
-    return [Silence(org_id, matchers, starts, ends) for _, org_id, matchers, starts, ends, *_ in rows]
+    return [silence_of(row).silence for row in rows]
 
 
 async def _due(
     connection: Connection, destination: Destination, silences: Sequence[Silence], now: datetime
-) -> list[_Due]:
+) -> list[Delivery]:
     """What is sent to the destination now. What a silence covers waits, or is dropped where it is over.
 
     The end of an alert is told to whoever was told of it, silence or not, and to nobody else.
@@ -167,15 +140,16 @@ async def _due(
     await connection.execute(query("alert_refresh"), values)
     rows: list[Any] = await (await connection.execute(query("alert_due"), values)).fetchall()
     held, dropped, due = {}, [], []
-    for found in map(_row, rows):
-        end = found.delivery.event is Event.RESOLVED
-        until = None if end else silenced_until(silences, found.delivery.alert, now)
-        if until is None and (found.told_before or not end):
+    for *columns, over, told_before in rows:
+        found = _delivery(columns)
+        end = found.event is Event.RESOLVED
+        until = None if end else silenced_until(silences, found.alert, now)
+        if until is None and (told_before or not end):
             due.append(found)
-        elif until is None or found.over:
-            dropped.append(found.delivery.delivery_id)
+        elif until is None or over:
+            dropped.append(found.delivery_id)
         else:
-            held[found.delivery.delivery_id] = until
+            held[found.delivery_id] = until
     if held:
         await connection.execute(query("alert_hold"), {"ids": list(held), "untils": list(held.values())})
     if dropped:
@@ -183,17 +157,16 @@ async def _due(
     return _together(due)[: BATCH_MAX.get(destination.channel, 1)]
 
 
-def _together(due: list[_Due]) -> list[_Due]:
+def _together(due: list[Delivery]) -> list[Delivery]:
     """What may go in one message: whatever failed before goes alone, so that one bad delivery cannot spoil others."""
     if due and due[0].attempts and not due[0].resending:
         return due[:1]
     return [one for one in due if one.resending or not one.attempts]
 
 
-def _row(columns: Sequence[Any]) -> _Due:
-    number, event, snapshot, before, happened, fired, attempts, resending, first, over, told = columns
-    delivery = Delivery(number, Event(event), alert_of(snapshot), before, happened, fired)
-    return _Due(delivery, attempts, resending, first, over, told)
+def _delivery(columns: Sequence[Any]) -> Delivery:
+    number, event, snapshot, before, happened, fired, attempts, resending, since = columns
+    return Delivery(number, Event(event), alert_of(snapshot), before, happened, fired, attempts, resending, since)
 
 
 async def _release(

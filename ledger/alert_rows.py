@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from finops.alert_delivery import Channel, Destination, Renotify
-from finops.alerts import Alert, Severity
+from finops.alert_listing import ListedSilence
+from finops.alerts import Alert, Severity, Silence
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -45,3 +46,9 @@ def destination_of(columns: Sequence[Any]) -> Destination:
         send_resolved=resolved,
         enabled=enabled,
     )
+
+
+def silence_of(columns: Sequence[Any]) -> ListedSilence:
+    """A row of the queries about silences."""
+    number, org_id, matchers, starts_at, ends_at, comment, created_at, created_by = columns
+    return ListedSilence(number, Silence(org_id, matchers, starts_at, ends_at), comment, created_at, created_by)

@@ -95,6 +95,7 @@ comment on column alert_deliveries.state is
 create index alert_deliveries_due on alert_deliveries (destination_id, next_at)
     where state in ('waiting', 'held', 'resending');
 create index alert_deliveries_unsent on alert_deliveries (destination_id, key, seq) where state in ('waiting', 'held');
+create index alert_deliveries_dead on alert_deliveries (destination_id) where state = 'dead';
 create index alert_deliveries_alert on alert_deliveries (alert_id, seq);
 
 create table alert_silences (

@@ -7,9 +7,9 @@ import pytest
 from alert_world import ALERT_TABLES, NOW, destination, fired, outbox, resolved, rows, runaway
 from psycopg.types.json import Json
 
-from finops.alert_delivery import DELAY_MAX, Attempt, Verdict, judged
+from finops.alert_delivery import DELAY_MAX, Attempt, Parcel, Verdict, judged
 from finops.alerts import Severity
-from ledger.alert_outbox import LEASE, Claim, Outbox, Rules
+from ledger.alert_outbox import LEASE, Outbox, Rules
 from ledger.pool import Pool
 
 TABLES = ALERT_TABLES
@@ -26,14 +26,14 @@ class Sender:
         self.sent: list[tuple[str, str, datetime]] = []
         self.ids: list[str] = []
 
-    async def claim(self) -> list[Claim]:
+    async def claim(self) -> list[Parcel]:
         return await self.outbox.claim(self.now, 16)
 
     async def turn(self, attempt: Attempt = SENT) -> list[str]:
         """Sends what is due; returns the events."""
         events = []
         for claim in await self.claim():
-            for delivery in claim.parcel.deliveries:
+            for delivery in claim.deliveries:
                 events.append(str(delivery.event))
                 self.sent.append((delivery.alert.labels["sessionId"], str(delivery.event), self.now))
                 self.ids.append(delivery.delivery_id)
@@ -114,12 +114,12 @@ async def test_one_destination_that_fails_does_not_delay_another(shared_pool: Po
     bad, good = await destination(shared_pool, "bad"), await destination(shared_pool, "good")
     await fired(shared_pool, runaway())
     claims = await sender.claim()
-    assert {claim.parcel.destination.destination_id for claim in claims} == {str(bad), str(good)}
+    assert {claim.destination.destination_id for claim in claims} == {str(bad), str(good)}
     for claim in claims:
-        failed = claim.parcel.destination.name == "bad"
+        failed = claim.destination.name == "bad"
         await sender.outbox.settle(claim, AGAIN if failed else SENT, NOW, 1.0)
     await fired(shared_pool, runaway("s2"))
-    assert [claim.parcel.destination.name for claim in await sender.claim()] == ["good"]
+    assert [claim.destination.name for claim in await sender.claim()] == ["good"]
 
 
 async def test_what_a_killed_sender_left_is_sent_again_with_the_same_identity(
@@ -144,7 +144,7 @@ async def test_two_senders_never_hold_the_same_destination(shared_pool: Pool, se
     other = Outbox(shared_pool, Rules())
     first, second = await sender.outbox.claim(NOW, 3), await other.claim(NOW, 3)
     assert [len(first), len(second)] == [3, 1]
-    assert not {claim.parcel.lease for claim in first} & {claim.parcel.lease for claim in second}
+    assert not {claim.lease for claim in first} & {claim.lease for claim in second}
 
 
 async def test_alertmanager_is_told_again_while_it_fires_and_then_no_more(shared_pool: Pool, sender: Sender) -> None:
@@ -178,7 +178,7 @@ async def test_reminders_come_at_their_interval_until_it_is_over(shared_pool: Po
     await fired(shared_pool, runaway(summary="It got worse."))
     sender.now += HOUR
     (claim,) = await sender.claim()
-    assert claim.parcel.deliveries[0].alert.summary == "It got worse."
+    assert claim.deliveries[0].alert.summary == "It got worse."
     await sender.outbox.settle(claim, SENT, sender.now, 1.0)
     await resolved(shared_pool, runaway().key)
     assert await sender.through(3 * HOUR, SENT, MINUTE) == 1
