@@ -1,4 +1,4 @@
-"""What fired and who was told: pages of it, sums for metrics, and forgetting what is long over."""
+"""What fired and who was told: pages of it, and sums for metrics."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,7 +14,6 @@ from sql import query
 TOLD_OF_EACH = 20
 """Deliveries of one alert in a page of many."""
 TOLD_OF_ONE = 1000
-FORGOTTEN_AT_ONCE = 1000
 _AFTER_ALL = 2**63 - 1
 
 
@@ -40,11 +39,6 @@ class AlertHistory:
             firing: list[Any] = await (await connection.execute(query("alert_counts_firing"), values)).fetchall()
             told: list[Any] = await (await connection.execute(query("alert_counts_deliveries"), values)).fetchall()
         return AlertCounts(firing, told)
-
-    async def forget(self, before: datetime) -> None:
-        """Takes away what was over before an instant, some of it at a time."""
-        async with reaching(self._pool) as connection:
-            await connection.execute(query("alert_forget"), {"before": before, "limit": FORGOTTEN_AT_ONCE})
 
     async def _alerts(
         self, filters: AlertFilters, alert_id: int | None, limit: int, before: int | None, each: int

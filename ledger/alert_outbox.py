@@ -33,23 +33,26 @@ LEASE = timedelta(seconds=30)
 BATCH_MAX = {Channel.SLACK: 20, Channel.APPRISE: 20, Channel.ALERTMANAGER: 50}
 """Deliveries in one message; elsewhere one."""
 LOOKED_AT_MAX = 50
+FORGOTTEN_AT_ONCE = 1000
 PACE = {Channel.SLACK: timedelta(seconds=1)}
 """Slack takes one message a second."""
 
 
-class Rules(NamedTuple):
+class DeliveryRules(NamedTuple):
     """What an operator can set."""
 
     give_up: timedelta = timedelta(days=1)
     """After the first failure; then the delivery is dead."""
     resend: timedelta = timedelta(minutes=1)
     """How often Alertmanager is told that an alert still fires."""
+    keep: timedelta = timedelta(days=400)
+    """For how long alerts that are over stay in the history."""
 
 
 class Outbox:
     """Claims and settles over a pool. Raises ``LedgerUnavailable`` where the database cannot be reached in time."""
 
-    def __init__(self, pool: Pool, rules: Rules) -> None:
+    def __init__(self, pool: Pool, rules: DeliveryRules) -> None:
         self._pool = pool
         self._rules = rules
 
@@ -84,6 +87,12 @@ class Outbox:
         latest = now + RETRY_AFTER_MAX
         async with reaching(self._pool) as connection:
             await connection.execute(query("alert_mend_clock"), {"latest": latest})
+
+    async def forget(self, now: datetime) -> None:
+        """Takes away what was over long ago, some of it at a time."""
+        values = {"before": now - self._rules.keep, "limit": FORGOTTEN_AT_ONCE}
+        async with reaching(self._pool) as connection:
+            await connection.execute(query("alert_forget"), values)
 
     async def _sent(self, connection: Connection, parcel: Parcel, attempt: Attempt, now: datetime) -> None:
         destination, ids = parcel.destination, parcel.ids

@@ -7,11 +7,13 @@ The only module of this room that knows the ledger, the clock and the environmen
 import asyncio
 import logging
 import os
+import random
+import secrets
 import signal
 import sys
 import time
 from collections.abc import Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 from uuid import uuid4
@@ -21,6 +23,10 @@ from starlette.applications import Starlette
 from finops.access import Scope
 from finops.anomaly_rules import Rules
 from finops.money import pico
+from ledger.alert_destinations import AlertDestinations
+from ledger.alert_history import AlertHistory
+from ledger.alert_outbox import DeliveryRules, Outbox
+from ledger.alert_silences import AlertSilences
 from ledger.anomalies import AnomalyReports
 from ledger.anomaly_pass import AnomalyPass
 from ledger.audit import AuditTrail
@@ -40,9 +46,14 @@ from ledger.session_heads import SessionHeadsPass, raise_window
 from ledger.sessions import SessionReports
 from ledger.tokens import TokenStore, any_with
 from ledger.unpriced import UnpricedCalls
+from query_api.alert_routes import AlertHandlers
+from query_api.alerting.courier import Channels, Courier
+from query_api.alerting.outbound import Outbound
 from query_api.application import application
 from query_api.auth import Gate
 from query_api.burn_routes import BurnHandlers
+from query_api.endpoints.alert_destinations import AlertDestinationEndpoints
+from query_api.endpoints.alerts import AlertEndpoints
 from query_api.endpoints.audit import AuditEndpoints
 from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning, BurnRules
@@ -66,7 +77,7 @@ from query_api.settings import BadSettings, Settings, read_settings
 from query_api.unpriced import Sweeper
 
 BAD_SETTINGS, CANNOT_START = 2, 1
-_READERS = [Scope.READ, Scope.METRICS, Scope.RATES, Scope.BASELINES, Scope.ADMIN]
+_READERS = [scope for scope in Scope if scope is not Scope.INGEST]
 _log = logging.getLogger("query_api")
 
 
@@ -130,6 +141,22 @@ def export_endpoints(settings: Settings, connections: Pool, exporting: Pool) -> 
     return ExportEndpoints(Exports(exporting), AuditTrail(connections), limits)
 
 
+def courier_of(settings: Settings, connections: Pool) -> Courier:
+    """Who delivers alerts in this process."""
+    resend = timedelta(seconds=settings.alert_resend_seconds)
+    give_up, keep = timedelta(seconds=settings.alert_give_up_seconds), timedelta(days=settings.alert_keep_days)
+    channels = Channels(Outbound(settings.alert_networks, now), resend, settings.alert_apprise)
+    return Courier(Outbox(connections, DeliveryRules(give_up, resend, keep)), channels, now, random.random)
+
+
+def alert_handlers(connections: Pool, courier: Courier) -> AlertHandlers:
+    """The endpoints about alerts."""
+    return AlertHandlers(
+        alerts=AlertEndpoints(AlertHistory(connections), AlertSilences(connections), courier.attempts),
+        destinations=AlertDestinationEndpoints(AlertDestinations(connections), courier.channels, secrets.token_bytes),
+    )
+
+
 def build(
     settings: Settings,
     connections: Pool,
@@ -139,6 +166,7 @@ def build(
     sweeper: Sweeper,
     judge: JudgeReport,
     exporting: Pool,
+    courier: Courier,
 ) -> Starlette:
     """The application over open pools; that of the exports is their own, so that they never keep others waiting."""
     reports, sessions = Reports(connections), SessionReports(connections)
@@ -146,6 +174,7 @@ def build(
     rules = BurnRules(settings.idle_seconds, anomaly_rules(settings))
     burning = Burning(sessions, AnomalyReports(connections), rules)
     exports = export_endpoints(settings, connections, exporting)
+    alerts = alert_handlers(connections, courier)
     handlers = Handlers(
         costs=Costs(reports, lambda: started_at),
         general=GeneralCosts(
@@ -155,8 +184,9 @@ def build(
         exports=exports,
         drill_down=DrillDownEndpoints(sessions, CoverageReports(connections)),
         rates=rate_handlers(connections, rates, sweeper),
+        alerts=alerts,
         health=Health(reports, neighbours, life, http_status, time.monotonic, {"judge": judge.component}),
-        prometheus=Prometheus(reports, judge, exports),
+        prometheus=Prometheus(reports, judge, exports, alerts.alerts),
         otlp_grpc=str(settings.otlp_grpc),
     )
     return application(table(handlers, _version()), Gate(TokenStore(connections), time.monotonic), now)
@@ -225,11 +255,13 @@ async def _serve(settings: Settings, pools: Pools, judging: Judging, rates: Rate
     life, started_at, connections = Life(), now(), pools.connections
     await Reports(connections).record_start("query_api", started_at)
     sweeper = Sweeper(UnpricedCalls(connections, rates))
-    app = build(settings, connections, rates, life, started_at, sweeper, JudgeReport(judging), pools.exporting)
+    judge, courier = JudgeReport(judging), courier_of(settings, connections)
+    app = build(settings, connections, rates, life, started_at, sweeper, judge, pools.exporting, courier)
     server = HttpServer(app, settings.address, settings.connections_max)
     address = await server.start()
     behind = [_behind("unpriced calls are no longer looked for", sweeper.run())]
     behind.append(_behind("nothing is judged any more by this process", judging.run()))
+    behind.append(_behind("no alert is delivered any more by this process", courier.run()))
     try:
         print(f"ready query_api http://{address}", flush=True)
         await stop.wait()

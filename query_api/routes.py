@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from finops.access import Scope
+from query_api.alert_routes import AlertHandlers, alert_rows
 from query_api.answers import (
     ALLOCATION,
     CACHE_IMPACT,
@@ -54,6 +55,7 @@ class Handlers(NamedTuple):
     exports: ExportEndpoints
     drill_down: DrillDownEndpoints
     rates: RateHandlers
+    alerts: AlertHandlers
     health: Health
     prometheus: Prometheus
     otlp_grpc: str
@@ -67,6 +69,7 @@ def table(to: Handlers, version: str) -> list[Endpoint]:
         *burn_rows(PREFIX, to.burn),
         *export_rows(PREFIX, to.exports),
         *rate_rows(PREFIX, to.rates),
+        *alert_rows(PREFIX, to.alerts),
         *_actuator(to),
         *_page(to.otlp_grpc),
     ]

@@ -18,6 +18,7 @@ from finops.burn import (
     WINDOW_SECONDS_MAX,
     WINDOW_SECONDS_MIN,
 )
+from query_api.alerting.addresses import Networks, networks
 
 PORT_MAX = 65_535
 OFF = "off"
@@ -70,6 +71,11 @@ class Settings:
     judge_ms: int
     judge_pass_ms_max: int
     judge_connections_max: int
+    alert_networks: Networks
+    alert_apprise: bool
+    alert_resend_seconds: int
+    alert_give_up_seconds: int
+    alert_keep_days: int
     collector_url: str | None
     provider_urls: Mapping[str, str]
     docker_host: str | None
@@ -205,6 +211,20 @@ VARIABLES: dict[str, Variable] = {
     "judge_connections_max": Variable(
         "FINOPS_JUDGE_POOL_MAX", _count(1, 100), "4", "connections to the ledger for the judge"
     ),
+    "alert_networks": Variable("FINOPS_ALERT_NETWORKS", networks, "", "networks alerts may go to beside the public"),
+    "alert_apprise": Variable(
+        "FINOPS_ALERT_APPRISE", _switch, "0", "Apprise may be used, whose addresses are not judged"
+    ),
+    "alert_resend_seconds": Variable(
+        "FINOPS_ALERT_RESEND_SECONDS",
+        _count(10, 3600),
+        "60",
+        "between two tellings of Alertmanager that an alert fires",
+    ),
+    "alert_give_up_seconds": Variable(
+        "FINOPS_ALERT_GIVE_UP_SECONDS", _count(60, 2_592_000), "86400", "of failing until a delivery is given up"
+    ),
+    "alert_keep_days": Variable("FINOPS_ALERT_KEEP_DAYS", _count(1, 36_500), "400", "for which alerts are kept"),
     "collector_url": Variable("FINOPS_COLLECTOR_URL", _url_or_off, _READY, "asked for health; off: not asked"),
     "provider_urls": Variable("FINOPS_PROVIDERS", _providers, "", "name=url,... of API providers asked for health"),
     "docker_host": Variable("DOCKER_HOST", _docker, "", "asked for health where set"),

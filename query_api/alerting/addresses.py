@@ -64,7 +64,10 @@ def why_refused(address: str, allowed: Networks, *, secure: bool) -> str | None:
 
 def networks(text: str) -> Networks:
     """Networks separated by commas, such as ``10.0.0.0/8,fd00::/8``; raises ``ValueError``."""
-    return tuple(ip_network(piece.strip()) for piece in text.split(",") if piece.strip())
+    try:
+        return tuple(ip_network(piece.strip()) for piece in text.split(",") if piece.strip())
+    except ValueError:
+        raise ValueError("is not networks such as 10.0.0.0/8,fd00::/8") from None
 
 
 def _parts(url: str) -> tuple[SplitResult, int | None]:

@@ -5,13 +5,20 @@ make this service reach whatever it can reach. It cannot tell of the end of an i
 """
 
 import asyncio
+import logging
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from finops.alert_delivery import Attempt, Event, Parcel, Verdict
 from finops.alerts import Severity
 from query_api.alerting.messages import headline
 
+if TYPE_CHECKING:
+    from apprise import Apprise
+
 SECONDS_MAX = 20.0
+SILENT = logging.CRITICAL + 1
+"""For Apprise's own log, which tells addresses."""
 _TYPES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
 
 
@@ -22,9 +29,7 @@ def installed() -> bool:
 
 def understood(url: str) -> bool:
     """Whether Apprise knows what to do with this address."""
-    from apprise import Apprise
-
-    return bool(Apprise().add(url))
+    return bool(_apprise().add(url))
 
 
 async def send(parcel: Parcel) -> Attempt:
@@ -38,14 +43,19 @@ async def send(parcel: Parcel) -> Attempt:
 
 
 def _notify(parcel: Parcel) -> bool:
-    from apprise import Apprise
-
     first = parcel.deliveries[0]
     over = all(delivery.event is Event.RESOLVED for delivery in parcel.deliveries)
     worst = max((delivery.alert.severity for delivery in parcel.deliveries), key=lambda severity: severity.rank)
     lines = [f"{headline(delivery)}\n{delivery.alert.summary}" for delivery in parcel.deliveries]
-    told = Apprise()
+    told = _apprise()
     told.add(parcel.destination.url)
     title = headline(first) if len(lines) == 1 else f"{len(lines)} alerts"
     body = first.alert.summary if len(lines) == 1 else "\n\n".join(lines)
     return bool(told.notify(body=body, title=title, notify_type="success" if over else _TYPES[worst]))
+
+
+def _apprise() -> "Apprise":
+    from apprise import Apprise
+
+    logging.getLogger("apprise").setLevel(SILENT)
+    return Apprise()

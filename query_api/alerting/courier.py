@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from finops.alert_delivery import Attempt, Channel, Parcel, Verdict
+from finops.alert_delivery import Attempt, Channel, Destination, Parcel, Verdict
 from finops.spans import LedgerUnavailable
 from query_api.alerting import alertmanager, apprise_channel, pagerduty, slack, webhook
+from query_api.alerting.addresses import Refused
 from query_api.alerting.outbound import Outbound, Post
 
 LANES_MAX = 16
@@ -21,6 +22,7 @@ LANES_MAX = 16
 POLL_SECONDS = 1.0
 CLOCK_STEP = timedelta(minutes=1)
 """A clock that goes back further than this has jumped."""
+FORGET_EVERY = timedelta(hours=1)
 _log = logging.getLogger("query_api.alerting")
 
 
@@ -30,6 +32,7 @@ class Outbox(Protocol):
     async def claim(self, now: datetime, lanes_max: int) -> Sequence[Parcel]: ...
     async def settle(self, parcel: Parcel, attempt: Attempt, now: datetime, chance: float) -> None: ...
     async def mend_clock(self, now: datetime) -> None: ...
+    async def forget(self, now: datetime) -> None: ...
 
 
 class Channels(NamedTuple):
@@ -50,6 +53,21 @@ class Channels(NamedTuple):
             return await apprise_channel.send(parcel)
         return await self.outbound.post(self._post(parcel, now))
 
+    async def why_not(self, destination: Destination) -> tuple[str, str] | None:
+        """The field at fault and what is wrong, where nothing would be sent to this destination."""
+        if destination.channel is not Channel.APPRISE:
+            try:
+                await self.outbound.check(destination.url)
+            except Refused as refused:
+                return "url", str(refused)
+        elif not self.apprise:
+            return "kind", "apprise is not allowed here: FINOPS_ALERT_APPRISE is 0"
+        elif not apprise_channel.installed():
+            return "kind", "apprise is not installed: it is an extra of agent-finops"
+        elif not await asyncio.to_thread(apprise_channel.understood, destination.url):
+            return "url", "is not an address Apprise knows"
+        return None
+
     def _post(self, parcel: Parcel, now: datetime) -> Post:
         channel = parcel.destination.channel
         if channel is Channel.ALERTMANAGER:
@@ -65,7 +83,7 @@ class Courier:
         self, outbox: Outbox, channels: Channels, now: Callable[[], datetime], chance: Callable[[], float]
     ) -> None:
         self._outbox = outbox
-        self._channels = channels
+        self.channels = channels
         self._now = now
         self._chance = chance
         self._lanes: set[asyncio.Task[None]] = set()
@@ -75,12 +93,17 @@ class Courier:
     async def run(self) -> None:
         """Until it is cancelled; what is being sent then is sent again by somebody else."""
         latest: datetime | None = None
+        forgot: datetime | None = None
         try:
             while True:
                 now = self._now()
                 try:
                     if latest is None or now < latest - CLOCK_STEP:
                         await self._outbox.mend_clock(now)
+                        forgot = None
+                    if forgot is None or now - forgot >= FORGET_EVERY:
+                        await self._outbox.forget(now)
+                        forgot = now
                     latest = now
                     await self._start(now)
                 except LedgerUnavailable as fault:
@@ -115,7 +138,7 @@ class Courier:
     async def _deliver(self, parcel: Parcel) -> None:
         destination = parcel.destination
         try:
-            attempt = await self._channels.send(parcel, self._now())
+            attempt = await self.channels.send(parcel, self._now())
         except Exception as bug:  # noqa: BLE001 - whatever it is, the other destinations are told
             _log.error("destination %s: %s", destination.destination_id, type(bug).__name__, exc_info=bug)
             attempt = Attempt(Verdict.AGAIN, fault="a fault of this service; its log says more")

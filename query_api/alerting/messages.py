@@ -1,6 +1,7 @@
 """What is said of an alert, before it takes the form that a receiver asks for. Figures keep every digit."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -28,8 +29,13 @@ def alert_tree(alert: Alert) -> dict[str, object]:
         "summary": alert.summary,
         "labels": dict(alert.labels),
         "annotations": dict(alert.annotations),
-        "figures": {name: _json(value) for name, value in alert.figures.items()},
+        "figures": figures_tree(alert.figures),
     }
+
+
+def figures_tree(figures: Mapping[str, Figure]) -> dict[str, object]:
+    """The JSON object of an alert's figures, every digit kept."""
+    return {name: number(value) if isinstance(value, Decimal) else value for name, value in figures.items()}
 
 
 def instant(when: datetime) -> str:
@@ -62,7 +68,3 @@ def snake(name: str) -> str:
     """``sessionId`` as ``session_id``: how Prometheus spells names."""
     found = re.sub(r"[^a-zA-Z0-9_]", "_", re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower())
     return found if found[:1].isalpha() else f"_{found}"
-
-
-def _json(value: Figure) -> object:
-    return number(value) if isinstance(value, Decimal) else value

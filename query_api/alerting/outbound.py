@@ -8,7 +8,7 @@ nowhere. TLS still asks for the name. Answers' bodies are not read: nothing of t
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -71,13 +71,10 @@ class Outbound:
             return Attempt(Verdict.AGAIN, fault=f"nothing was sent: the address {refused}")
         except (TimeoutError, httpcore2.TimeoutException):
             return Attempt(Verdict.AGAIN, fault=f"no answer within {self._seconds_max:g} seconds")
-        except ssl.SSLCertVerificationError:
-            return Attempt(Verdict.AGAIN, fault="its certificate is not valid")
         except (httpcore2.ConnectError, ssl.SSLError) as fault:
-            bad = isinstance(fault.__cause__, ssl.SSLCertVerificationError)
-            return Attempt(
-                Verdict.AGAIN, fault="its certificate is not valid" if bad else "no connection could be made"
-            )
+            untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(fault))
+            said = "its certificate is not valid" if untrusted else "no connection could be made"
+            return Attempt(Verdict.AGAIN, fault=said)
         except httpcore2.LocalProtocolError:
             return Attempt(Verdict.NEVER, fault="the request cannot be written as HTTP")
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError, UnicodeError):
@@ -125,6 +122,14 @@ def retry_after(headers: Iterable[tuple[bytes, bytes]], now: datetime) -> timede
     except ValueError:
         return None
     return (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
+
+
+def _causes(fault: BaseException) -> Iterator[BaseException]:
+    """A fault and all that it came of."""
+    cause: BaseException | None = fault
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 class _Pinned(httpcore2.AsyncNetworkBackend):

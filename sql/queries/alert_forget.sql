@@ -1,4 +1,4 @@
--- Takes alerts away that were over long ago, and what was told of them. Called by ledger.alert_history.
+-- Takes alerts away that were over long ago, and what was told of them. Called by ledger.alert_outbox.
 with gone as (
     delete from alerts
     where alert_id in (select alert_id from alerts where resolved_at < %(before)s order by resolved_at limit %(limit)s)

@@ -9,7 +9,7 @@ from psycopg.types.json import Json
 
 from finops.alert_delivery import DELAY_MAX, Attempt, Parcel, Verdict, judged
 from finops.alerts import Severity
-from ledger.alert_outbox import LEASE, Outbox, Rules
+from ledger.alert_outbox import LEASE, DeliveryRules, Outbox
 from ledger.pool import Pool
 
 TABLES = ALERT_TABLES
@@ -20,8 +20,8 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 class Sender:
     """Claims and settles in a test's own time; ``tell`` says what comes of each parcel."""
 
-    def __init__(self, pool: Pool, rules: Rules | None = None) -> None:
-        self.outbox = Outbox(pool, rules or Rules())
+    def __init__(self, pool: Pool, rules: DeliveryRules | None = None) -> None:
+        self.outbox = Outbox(pool, rules or DeliveryRules())
         self.now = NOW
         self.sent: list[tuple[str, str, datetime]] = []
         self.ids: list[str] = []
@@ -83,7 +83,7 @@ async def test_a_destination_that_fails_for_an_hour_is_asked_less_and_less_and_t
 
 
 async def test_a_delivery_is_given_up_after_its_time_and_the_next_goes_on(shared_pool: Pool) -> None:
-    sender = Sender(shared_pool, Rules(give_up=HOUR))
+    sender = Sender(shared_pool, DeliveryRules(give_up=HOUR))
     await destination(shared_pool)
     await fired(shared_pool, runaway())
     await sender.through(HOUR + 2 * DELAY_MAX, AGAIN)
@@ -141,7 +141,7 @@ async def test_two_senders_never_hold_the_same_destination(shared_pool: Pool, se
     for number in range(4):
         await destination(shared_pool, f"hook {number}")
     await fired(shared_pool, runaway())
-    other = Outbox(shared_pool, Rules())
+    other = Outbox(shared_pool, DeliveryRules())
     first, second = await sender.outbox.claim(NOW, 3), await other.claim(NOW, 3)
     assert [len(first), len(second)] == [3, 1]
     assert not {claim.lease for claim in first} & {claim.lease for claim in second}

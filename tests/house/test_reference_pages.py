@@ -5,14 +5,17 @@ import asyncio
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 import collector.metrics
 import collector.settings
 import query_api.settings
+from finops.access import Grant
+from finops.alert_listing import AlertCounts
 from finops.reports import Lifetime
+from query_api.endpoints.alerts import AlertEndpoints
 from query_api.endpoints.exports import ExportEndpoints, Limits
 from query_api.endpoints.prometheus import HighWater, families
 from query_api.exchange import Endpoint
@@ -81,9 +84,17 @@ async def exported() -> list[Family]:
     return await ExportEndpoints(Mock(), Mock(), Limits(1, 1, 1.0)).families(Mock())
 
 
+async def alerted() -> list[Family]:
+    """What is told of alerts while some fire and some wait."""
+    counts = AlertCounts([("anomaly", "warning", 1)], [("slack", "waiting", 1, 2.0)])
+    history = Mock(counts=AsyncMock(return_value=counts))
+    return await AlertEndpoints(history, Mock(), {("slack", "sent"): 1}).families(Mock(grant=Grant("g", frozenset())))
+
+
 def test_the_metrics_page_has_every_metric_and_no_other() -> None:
     own = {family.name for family in collector.metrics.TABLE}
-    printed = families(Lifetime([], 0, 0, 0, 0, 0), HighWater()) + asyncio.run(judged()) + asyncio.run(exported())
+    printed = families(Lifetime([], 0, 0, 0, 0, 0), HighWater())
+    printed += [family for others in (judged(), exported(), alerted()) for family in asyncio.run(others)]
     served = {family.name + sample.suffix for family in printed for sample in family.samples}
     served |= {f"{family.name}_total" for family in printed if family.kind == "counter"}
     assert {name for row in rows("metrics.md") for name in quoted(row[0])} == own | served

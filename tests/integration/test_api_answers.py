@@ -25,7 +25,7 @@ from ledger.reports import Reports
 from ledger.sessions import SessionReports
 from ledger.tokens import TokenStore, register, revoke
 from ledger.unpriced import UnpricedCalls
-from query_api.__main__ import rate_handlers
+from query_api.__main__ import alert_handlers, courier_of, rate_handlers
 from query_api.application import application
 from query_api.auth import REMEMBERED_SECONDS, Gate
 from query_api.burn_routes import BurnHandlers
@@ -40,9 +40,11 @@ from query_api.endpoints.health import Health, Life, Neighbours
 from query_api.endpoints.prometheus import Prometheus
 from query_api.exchange import Endpoint, Open
 from query_api.routes import Handlers, table
+from query_api.settings import read_settings
 from query_api.unpriced import Sweeper
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+SETTINGS = {"FINOPS_DATABASE_URL": "postgresql://nowhere/finops"}
 PREFIX = "/api/v1/finops"
 ADMIN, READER, ACME = "admin-token", "reader-token", "acme-token"
 
@@ -73,6 +75,7 @@ class World:
             exports=ExportEndpoints(Exports(self.pool), AuditTrail(self.pool), ExportLimits(2, 400, 1.0)),
             drill_down=DrillDownEndpoints(sessions, CoverageReports(self.pool)),
             rates=rate_handlers(self.pool, RateStore(), Sweeper(UnpricedCalls(self.pool, RateStore()))),
+            alerts=alert_handlers(self.pool, courier_of(read_settings(SETTINGS), self.pool)),
             health=Health(reports, self.neighbours, self.life, self.probe, self.monotonic),
             prometheus=Prometheus(reports),
             otlp_grpc='collector:14317"<',
