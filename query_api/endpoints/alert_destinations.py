@@ -90,8 +90,8 @@ class AlertDestinationEndpoints:
     async def create(self, ask: Ask) -> Answer:
         """A new one; a secret that is made here is told in this answer and never again."""
         body = BodyReader(ask.body)
+        org_id = organisation(ask, body)
         form = read_form(body, None, lambda: self._random(SECRET_BYTES))
-        org_id = organisation(ask, body.text("orgId"))
         wanted = await self._checked(body, form, org_id, "")
         try:
             listed = await self._destinations.create(wanted, ask.grant.name, ask.now)

@@ -11,7 +11,7 @@ from finops.alert_delivery import TooMany
 from finops.alert_listing import AlertCounts, AlertFilters, ListedAlert, ListedSilence
 from finops.alerts import Silence
 from query_api.alert_answers import ALERT, ALERT_SILENCE, ALERTS, MATCHERS_SCHEMA
-from query_api.auth import within
+from query_api.auth import keep_within, within
 from query_api.bodies import NAME_LENGTH_MAX, PROSE_LENGTH_MAX, TEXTS_MAX, BodyReader, storable
 from query_api.exchange import Answer, Ask, told
 from query_api.exposition import Family, Sample
@@ -94,9 +94,10 @@ class AlertEndpoints:
     async def silence(self, ask: Ask) -> Answer:
         """A new silence."""
         body = BodyReader(ask.body)
+        org_id = organisation(ask, body)
         matchers = read_matchers(body, required=True)
         starts, ends = body.instant("startsAt"), body.instant("endsAt")
-        comment, org_id = body.text("comment", length_max=PROSE_LENGTH_MAX), body.text("orgId")
+        comment = body.text("comment", length_max=PROSE_LENGTH_MAX)
         at_fault = {fault.name for fault in body.faults}
         if ends is None and "endsAt" not in at_fault:
             body.fault("endsAt", "is required")
@@ -104,7 +105,7 @@ class AlertEndpoints:
             body.fault("endsAt", f"must be after now and startsAt, and within {SILENCE_MAX.days} days")
         body.finish()
         assert ends is not None
-        silence = Silence(organisation(ask, org_id), matchers, starts or ask.now, ends)
+        silence = Silence(org_id, matchers, starts or ask.now, ends)
         try:
             made = await self._silences.create(silence, comment, ask.grant.name, ask.now)
         except TooMany as full:
@@ -170,8 +171,10 @@ def read_matchers(body: BodyReader, *, required: bool = False) -> dict[str, list
     return found
 
 
-def organisation(ask: Ask, stated: str) -> str:
-    """The organisation that something is for; the gate has seen to it that no other is stated."""
+def organisation(ask: Ask, body: BodyReader) -> str:
+    """The organisation that something is for; raises a 403 problem where a bound token states another."""
+    stated = body.text("orgId")
+    keep_within(ask.grant, stated or None)
     return stated if ask.grant.org_id is None else ask.grant.org_id
 
 
