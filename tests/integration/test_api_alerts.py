@@ -46,7 +46,7 @@ class World:
         self.courier: Courier = courier_of(read, pool)
         rates = RateStore()
         sweeper, judge = Sweeper(UnpricedCalls(pool, rates)), JudgeReport(judging_of(read, pool))
-        self.app = build(read, pool, rates, Life(), datetime.now(UTC), sweeper, judge, self.courier)
+        self.app = build(read, pool, rates, Life(), datetime.now(UTC), sweeper, judge, pool, self.courier)
 
     def client(self, token: str) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
