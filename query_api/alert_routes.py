@@ -9,11 +9,14 @@ from query_api.endpoints.alert_destinations import AlertDestinationEndpoints
 from query_api.endpoints.alerts import SILENCE_BODY, AlertEndpoints
 from query_api.exchange import Endpoint
 from query_api.paging import CURSOR, LIMIT
-from query_api.parameters import AGENT, ORG, one_of
+from query_api.parameters import AGENT, ORG, Parameter, one_of
+from query_api.shapes import Schema
 
 _KIND = ORG._replace(name="kind", meaning="Only these kinds, such as anomaly or budget")
 _SEVERITY = ORG._replace(name="severity", meaning="Only these severities")
-_STATE = one_of("state", "Only alerts that fire, or that are over", "firing", "resolved")
+_STATES = ("firing", "resolved")
+_STATE_SCHEMA: Schema = {"type": "string", "enum": list(_STATES)}
+_STATE = Parameter("state", one_of(*_STATES), _STATE_SCHEMA, "Only alerts that fire, or that are over")
 
 
 class AlertHandlers(NamedTuple):

@@ -76,11 +76,6 @@ def _true(text: str) -> bool:
     return text == "true"
 
 
-def one_of(name: str, meaning: str, *words: str) -> "Parameter":
-    """A parameter that is one of these words, or left out."""
-    return Parameter(name, _one_of(*words), {"type": "string", "enum": list(words)}, meaning)
-
-
 _STRING: Schema = {"type": "string"}
 _DAYS: Schema = {"type": "integer", "minimum": DAYS_MIN, "maximum": DAYS_MAX}
 
