@@ -13,6 +13,7 @@ from collector.decode_json import JsonSpan, json_id, json_nanos, read_json_trace
 from collector.decode_senders import emitter_of, json_emitter, json_sender, name_of, sender_of, senders_remembered
 from collector.normalize import Sender, SpanFrame, normalize
 from collector.normalize_plan import Emitter
+from collector.suspended import with_export, with_json_export
 from finops.spans import Rejected, SpanRecord
 
 ATTRIBUTES_MAX: Final = 1024
@@ -43,7 +44,10 @@ def decode_traces(body: bytes, tenant: str, received_ns: int) -> Decoded:
     for group in salvage.groups:
         sender, emitter = sender_of(group.resource), emitter_of(group.scope)
         for span in group.items:
-            keep(_record(span, tenant, sender, emitter), decoded)
+            outcome = _record(span, tenant, sender, emitter)
+            if isinstance(outcome, Rejected):
+                outcome = with_export(outcome, span, group.resource, group.scope)
+            keep(outcome, decoded)
     return _finish(decoded, salvage)
 
 
@@ -95,7 +99,10 @@ def decode_traces_json(body: bytes, tenant: str, received_ns: int) -> Decoded:
     for group in read_json_traces(body):
         sender, emitter = json_sender(group.resource), json_emitter(group.scope_name, group.scope_version)
         for span in group.items:
-            keep(_json_record(span, tenant, sender, emitter), decoded)
+            outcome = _json_record(span, tenant, sender, emitter)
+            if isinstance(outcome, Rejected):
+                outcome = with_json_export(outcome, span, group.resource, group.scope_name, group.scope_version)
+            keep(outcome, decoded)
         decoded.rejected.extend([Rejected("undecodable", "a span that is not OTLP/JSON")] * group.lost)
     return decoded
 

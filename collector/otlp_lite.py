@@ -74,6 +74,7 @@ def _message_classes() -> dict[str, Any]:
 _CLASSES = _message_classes()
 TracesData: Any = _CLASSES["TracesData"]
 LogsData: Any = _CLASSES["LogsData"]
+Span: Any = _CLASSES["Span"]
 Scope: Any = _CLASSES["Scope"]
 Resource: Any = _CLASSES["Resource"]
 KeyValue: Any = _CLASSES["KeyValue"]

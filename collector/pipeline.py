@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import starmap
 from typing import NamedTuple, Protocol
 
 from collector.admission import Admission, Full, Ticket
@@ -17,6 +18,7 @@ from collector.log_events import decode_logs, decode_logs_json
 from collector.log_format import Sparse, where
 from collector.metrics import ANSWER_SECONDS, BYTES, DECODE_SECONDS, DECODED, REFUSED, REJECTED, Metrics
 from collector.otlp_status import Answer, Answers, Encoding, Outcome, Signal, accept, refuse
+from collector.suspended import with_record
 from collector.writer import GroupWriter, Settled
 from finops.event_time import split_late
 from finops.spans import LedgerUnavailable, Rejected, SpanRecord
@@ -159,7 +161,9 @@ class Pipeline:
             return None
         self._metrics.observe(DECODE_SECONDS, self._clock.monotonic() - began)
         kept, late = split_late(decoded.records, arrived_ns, self._accept_days_max)
-        taken = Taken(kept, [refused._replace(tenant=tenant) for refused in (*decoded.rejected, *late)])
+        taken = Taken(
+            kept, [refused._replace(tenant=tenant) for refused in (*decoded.rejected, *starmap(with_record, late))]
+        )
         self._metrics.count(DECODED, "kept", by=len(taken.records))
         self._metrics.count(DECODED, "rejected", by=len(taken.rejected))
         for refused in taken.rejected:

@@ -20,6 +20,7 @@ from collector.metrics import (
     GROUP_SPANS,
     Metrics,
 )
+from collector.suspended import with_record
 from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord
 
 POISONOUS_SPANS_MAX = 16
@@ -187,7 +188,8 @@ class GroupWriter:
                     parts += [part[middle:], part[:middle]]
                 elif part and len(poison) < POISONOUS_SPANS_MAX:
                     only = part[0]
-                    poison.append(Rejected(POISON, type(fault).__name__, only.trace_id, only.span_id, only.tenant))
+                    found = Rejected(POISON, type(fault).__name__, only.trace_id, only.span_id, only.tenant)
+                    poison.append(with_record(found, only))
                     doubtful |= not _is_about_data(fault)
                 else:
                     raise LedgerUnavailable("the ledger refuses everything") from fault

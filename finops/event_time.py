@@ -20,15 +20,15 @@ def event_time_ns(start_ns: int, end_ns: int, arrived_ns: int) -> int:
 
 def split_late(
     records: Iterable[SpanRecord], arrived_ns: int, horizon_days: int
-) -> tuple[list[SpanRecord], list[Rejected]]:
-    """Spans that can still be counted once, and those older than the accept horizon (``too_late``)."""
+) -> tuple[list[SpanRecord], list[tuple[Rejected, SpanRecord]]]:
+    """Spans that can still be counted once, and those older than the accept horizon with why (``too_late``)."""
     oldest = arrived_ns - horizon_days * NS_PER_DAY
     kept: list[SpanRecord] = []
-    late: list[Rejected] = []
+    late: list[tuple[Rejected, SpanRecord]] = []
     for record in records:
         if event_time_ns(record.start_ns, record.end_ns, arrived_ns) >= oldest:
             kept.append(record)
         else:
             detail = f"ended more than {horizon_days} days before it arrived"
-            late.append(Rejected("too_late", detail, record.trace_id, record.span_id, record.tenant))
+            late.append((Rejected("too_late", detail, record.trace_id, record.span_id, record.tenant), record))
     return kept, late

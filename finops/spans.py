@@ -109,6 +109,10 @@ class Rejected(NamedTuple):
     trace_id: bytes = b""
     span_id: bytes = b""
     tenant: str = ""
+    form: str = ""
+    """What ``body`` is; '' where nothing is kept."""
+    body: bytes = b""
+    """What of the span can be tried again once the fault is mended; never text of a prompt."""
 
 
 class AppendOutcome(NamedTuple):

@@ -130,5 +130,7 @@ async def write_intake(connection: Connection, counts: Counts, rejected: Sequenc
                 "spans": [item.span_id for item in rejected],
                 "reasons": [item.reason for item in rejected],
                 "details": [item.detail for item in rejected],
+                "forms": [item.form for item in rejected],
+                "bodies": [item.body for item in rejected],
             },
         )

@@ -8,10 +8,10 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from standalone import audit_command, doctor, rate_command, tokens, up, verify
+from standalone import audit_command, canary, doctor, rate_command, suspense_command, tokens, up, verify
 from standalone.database import bring_up_to_date, reachable_database, switch_engine
 from standalone.failures import CannotStart
 
@@ -45,6 +45,12 @@ def command_line(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     tokens.add_arguments(commands.add_parser("token", help="show, create, list and revoke access tokens"), environment)
     doctor.add_arguments(commands.add_parser("doctor", help="send one span and see whether it comes out"), environment)
+    canary.add_arguments(
+        commands.add_parser("canary", help="one known call a second, checked in every endpoint"), environment
+    )
+    suspense_command.add_arguments(
+        commands.add_parser("suspense", help="what could not be believed, and trying it again"), environment
+    )
     verify.add_arguments(commands.add_parser("verify", help="check every figure of a ledger; reads only"), environment)
     audit_command.add_arguments(
         commands.add_parser("audit", help="who changed what, and is the trail whole"), environment
@@ -63,26 +69,14 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
-        case "up":
-            return up.run(arguments)
         case "demo":
             from standalone import demo
 
             return demo.run(arguments)
-        case "migrate":
-            return _migrate(arguments)
-        case "token":
-            return tokens.run(arguments)
-        case "audit":
-            return audit_command.run(arguments)
-        case "rates":
-            return rate_command.run(arguments)
-        case "doctor":
-            return doctor.run(arguments)
-        case "verify":
-            return verify.run(arguments)
-        case _:
+        case "version":
             return _print_version(as_json=arguments.json)
+        case command:
+            return _COMMANDS[command](arguments)
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
@@ -111,3 +105,16 @@ def _version() -> str:
         return version("agent-finops")
     except PackageNotFoundError:
         return "unknown"
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "up": up.run,
+    "migrate": _migrate,
+    "token": tokens.run,
+    "audit": audit_command.run,
+    "rates": rate_command.run,
+    "canary": canary.run,
+    "suspense": suspense_command.run,
+    "doctor": doctor.run,
+    "verify": verify.run,
+}

@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MODEL = "gpt-4o-mini"
@@ -10,6 +11,7 @@ OUTPUT_TOKENS = 100
 SEND_SECONDS = 8
 SDK_MISSING = "the OpenTelemetry SDK is not installed here: pip install opentelemetry-exporter-otlp-proto-grpc"
 _SDK = "opentelemetry.exporter.otlp.proto.grpc"
+_NOTHING: Mapping[str, str | int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +30,11 @@ def sdk_is_there() -> bool:
         return False
 
 
-def send_span(endpoint: str, token: str | None, session: str) -> Sent:
-    """Send one chat call under the organisation and agent `doctor` and wait for the receiver's answer."""
+def send_span(endpoint: str, token: str | None, session: str, said: Mapping[str, str | int] = _NOTHING) -> Sent:
+    """Send one chat call and wait for the receiver's answer.
+
+    It is of the organisation and agent `doctor`, where what is ``said`` of it is no other.
+    """
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -40,7 +45,7 @@ def send_span(endpoint: str, token: str | None, session: str) -> Sent:
     headers = {"authorization": f"Bearer {token}"} if token else None
     exporter = OTLPSpanExporter(endpoint=endpoint, headers=headers, timeout=SEND_SECONDS)
     span = provider.get_tracer("agent-finops doctor").start_span(
-        f"chat {MODEL}", kind=SpanKind.CLIENT, attributes=_attributes(session)
+        f"chat {MODEL}", kind=SpanKind.CLIENT, attributes={**_attributes(session), **said}
     )
     span.end()
     assert isinstance(span, ReadableSpan)

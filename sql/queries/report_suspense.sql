@@ -1,7 +1,7 @@
 -- Why spans are in suspense, by arrival. Called by ledger.coverage.
 select reason, count(*) as spans
 from suspense
-where arrived_at >= %(start)s and arrived_at < %(end)s
+where replayed_at is null and arrived_at >= %(start)s and arrived_at < %(end)s
     and (%(orgs)s::text[] is null or coalesce(nullif(tenant, ''), 'default') = any(%(orgs)s))
 group by reason
 order by spans desc, reason
