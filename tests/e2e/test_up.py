@@ -235,6 +235,10 @@ def test_what_was_acknowledged_survives_that_everything_is_killed(machine: Machi
     assert machine.calls() == 1
     assert machine.run("doctor").returncode == 0
     assert machine.calls() == 2
+    sung = machine.run("canary", "--seconds", "2", "--every", "0.2", "--within", "20")
+    assert sung.returncode == 0, sung.stderr
+    assert re.fullmatch(r"([3-9]|1\d) sent, 0 mismatched, 0 refused\n", sung.stdout), sung.stdout
+    assert machine.run("suspense", "list").stdout == "nothing is in suspense\n"
     assert machine.down() == 0
 
 

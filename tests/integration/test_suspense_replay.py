@@ -93,11 +93,12 @@ async def test_a_span_that_came_too_late_keeps_its_own_day(ledger_pool: Pool) ->
 
 
 def test_what_is_kept_of_a_span_out_of_json_is_refused_for_the_same_reason_again() -> None:
-    usage: list[dict[str, object]] = [{"key": "gen_ai.usage.input_tokens", "value": value} for value in (
-        {"doubleValue": 12.5}, {"intValue": "-5"}, {"boolValue": True}, {"stringValue": "1e3"}, {"arrayValue": {}},
-    )]  # fmt: skip
+    values: list[dict[str, object]] = [
+        {"doubleValue": 12.5}, {"intValue": "-5"}, {"boolValue": True}, {"stringValue": "1e3"}, {"arrayValue": {}}
+    ]  # fmt: skip
+    usage = [{"key": "gen_ai.usage.input_tokens", "value": value} for value in values]
     for attribute in usage:
-        said = [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}, attribute]
+        said: list[object] = [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}, attribute]
         span = {"traceId": "ab" * 16, "spanId": "cd" * 8, "name": SECRET, "attributes": said}
         scopes = [{"scope": {"name": "x"}, "spans": [span]}]
         body = json.dumps({"resourceSpans": [{"resource": {}, "scopeSpans": scopes}]}).encode()
