@@ -8,12 +8,11 @@ import asyncio
 import logging
 import os
 import random
-import secrets
 import signal
 import sys
 import time
 from collections.abc import Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 from uuid import uuid4
@@ -23,10 +22,6 @@ from starlette.applications import Starlette
 from finops.access import Scope
 from finops.anomaly_rules import Rules
 from finops.money import pico
-from ledger.alert_destinations import AlertDestinations
-from ledger.alert_history import AlertHistory
-from ledger.alert_outbox import DeliveryRules, Outbox
-from ledger.alert_silences import AlertSilences
 from ledger.anomalies import AnomalyReports
 from ledger.anomaly_pass import AnomalyPass
 from ledger.audit import AuditTrail
@@ -46,14 +41,11 @@ from ledger.session_heads import SessionHeadsPass, raise_window
 from ledger.sessions import SessionReports
 from ledger.tokens import TokenStore, any_with
 from ledger.unpriced import UnpricedCalls
-from query_api.alert_routes import AlertHandlers
-from query_api.alerting.courier import Channels, Courier
-from query_api.alerting.outbound import Outbound
+from query_api.alert_wiring import alert_handlers, courier_of
+from query_api.alerting.courier import Courier
 from query_api.application import application
 from query_api.auth import Gate
 from query_api.burn_routes import BurnHandlers
-from query_api.endpoints.alert_destinations import AlertDestinationEndpoints
-from query_api.endpoints.alerts import AlertEndpoints
 from query_api.endpoints.audit import AuditEndpoints
 from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning, BurnRules
@@ -139,22 +131,6 @@ def export_endpoints(settings: Settings, connections: Pool, exporting: Pool) -> 
     """The exports over a pool of their own; who takes them is written down over the others'."""
     limits = ExportLimits(settings.exports_max, settings.window_days_max, settings.export_stall_seconds)
     return ExportEndpoints(Exports(exporting), AuditTrail(connections), limits)
-
-
-def courier_of(settings: Settings, connections: Pool) -> Courier:
-    """Who delivers alerts in this process."""
-    resend = timedelta(seconds=settings.alert_resend_seconds)
-    give_up, keep = timedelta(seconds=settings.alert_give_up_seconds), timedelta(days=settings.alert_keep_days)
-    channels = Channels(Outbound(settings.alert_networks, now), resend, settings.alert_apprise)
-    return Courier(Outbox(connections, DeliveryRules(give_up, resend, keep)), channels, now, random.random)
-
-
-def alert_handlers(connections: Pool, courier: Courier) -> AlertHandlers:
-    """The endpoints about alerts."""
-    return AlertHandlers(
-        alerts=AlertEndpoints(AlertHistory(connections), AlertSilences(connections), courier.attempts),
-        destinations=AlertDestinationEndpoints(AlertDestinations(connections), courier.channels, secrets.token_bytes),
-    )
 
 
 def build(
@@ -255,7 +231,7 @@ async def _serve(settings: Settings, pools: Pools, judging: Judging, rates: Rate
     life, started_at, connections = Life(), now(), pools.connections
     await Reports(connections).record_start("query_api", started_at)
     sweeper = Sweeper(UnpricedCalls(connections, rates))
-    judge, courier = JudgeReport(judging), courier_of(settings, connections)
+    judge, courier = JudgeReport(judging), courier_of(settings, connections, now, random.random)
     app = build(settings, connections, rates, life, started_at, sweeper, judge, pools.exporting, courier)
     server = HttpServer(app, settings.address, settings.connections_max)
     address = await server.start()

@@ -18,7 +18,8 @@ from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.tokens import register, revoke
 from ledger.unpriced import UnpricedCalls
-from query_api.__main__ import build, courier_of, judging_of
+from query_api.__main__ import build, judging_of, now
+from query_api.alert_wiring import courier_of
 from query_api.application import PathDoor
 from query_api.endpoints.health import Life
 from query_api.exchange import Endpoint, Open
@@ -142,7 +143,17 @@ def app_over(pool: Pool) -> Starlette:
     sweeper = Sweeper(UnpricedCalls(pool, rates))
     settings = read_settings(SETTINGS)
     judge = JudgeReport(judging_of(settings, pool))
-    return build(settings, pool, rates, Life(), datetime.now(UTC), sweeper, judge, pool, courier_of(settings, pool))
+    return build(
+        settings,
+        pool,
+        rates,
+        Life(),
+        datetime.now(UTC),
+        sweeper,
+        judge,
+        pool,
+        courier_of(settings, pool, now, lambda: 1.0),
+    )
 
 
 def endpoints(app: Starlette) -> list[Endpoint]:

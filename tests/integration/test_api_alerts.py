@@ -18,7 +18,8 @@ from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.tokens import register
 from ledger.unpriced import UnpricedCalls
-from query_api.__main__ import build, courier_of, judging_of
+from query_api.__main__ import build, judging_of, now
+from query_api.alert_wiring import courier_of
 from query_api.alerting.courier import Courier
 from query_api.endpoints.health import Life
 from query_api.judge_report import JudgeReport
@@ -43,7 +44,7 @@ class World:
     def __init__(self, pool: Pool, **settings: str) -> None:
         self.pool = pool
         read = read_settings(SETTINGS | settings)
-        self.courier: Courier = courier_of(read, pool)
+        self.courier: Courier = courier_of(read, pool, now, lambda: 1.0)
         rates = RateStore()
         sweeper, judge = Sweeper(UnpricedCalls(pool, rates)), JudgeReport(judging_of(read, pool))
         self.app = build(read, pool, rates, Life(), datetime.now(UTC), sweeper, judge, pool, self.courier)

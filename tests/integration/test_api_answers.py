@@ -25,7 +25,8 @@ from ledger.reports import Reports
 from ledger.sessions import SessionReports
 from ledger.tokens import TokenStore, register, revoke
 from ledger.unpriced import UnpricedCalls
-from query_api.__main__ import alert_handlers, courier_of, rate_handlers
+from query_api.__main__ import rate_handlers
+from query_api.alert_wiring import alert_handlers, courier_of
 from query_api.application import application
 from query_api.auth import REMEMBERED_SECONDS, Gate
 from query_api.burn_routes import BurnHandlers
@@ -75,7 +76,7 @@ class World:
             exports=ExportEndpoints(Exports(self.pool), AuditTrail(self.pool), ExportLimits(2, 400, 1.0)),
             drill_down=DrillDownEndpoints(sessions, CoverageReports(self.pool)),
             rates=rate_handlers(self.pool, RateStore(), Sweeper(UnpricedCalls(self.pool, RateStore()))),
-            alerts=alert_handlers(self.pool, courier_of(read_settings(SETTINGS), self.pool)),
+            alerts=alert_handlers(self.pool, courier_of(read_settings(SETTINGS), self.pool, lambda: NOW, lambda: 1.0)),
             health=Health(reports, self.neighbours, self.life, self.probe, self.monotonic),
             prometheus=Prometheus(reports),
             otlp_grpc='collector:14317"<',
