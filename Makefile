@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-ROOMS := finops ledger sql collector query_api standalone examples benchmarks
+ROOMS := finops ledger sql collector query_api standalone examples benchmarks grafana
 # Test processes; each starts a PostgreSQL of its own.
 JOBS ?= 2
 # Further words for pytest, as in: make test TESTS="tests/unit -k pricing"
@@ -21,7 +21,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup demo run test storm check fmt bench corpus-report lock hooks clean test-timescale \
-	collector-build collector-config compiled test-compiled test-kafka helm-tools image
+	collector-build collector-config compiled test-compiled test-kafka helm-tools image dashboards
 
 help:  ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ image:  ## The container image agent-finops, with docker, podman or buildah
 	@for builder in docker podman buildah; do \
 		command -v $$builder >/dev/null && exec $$builder build --tag agent-finops:0.1.0 .; \
 	done; echo "docker, podman or buildah is needed" >&2; exit 1
+
+dashboards: setup  ## Write the Grafana dashboards from grafana/boards to where the chart ships them
+	@$(BIN)/python -m grafana
 
 collector-config: setup  ## Bring otel-config.yaml up to date with the dialect tables
 	@$(BIN)/python -m collector.in_front otel-config.yaml

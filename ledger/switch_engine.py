@@ -42,6 +42,7 @@ async def _switch(connection: Connection, progress: Callable[[str], None]) -> li
         raise EngineUnusable("the database is not at this version's schema: run `agent-finops migrate` first")
     if row[0] is not None:
         raise EngineUnusable(f"entries before {row[0]} are no longer kept, and sums are rebuilt from entries")
+    await connection.execute(query("engine_drop_views"))
     await connection.execute(query("engine_drop_rollups"))
     instead = [item for item in migrations() if item.engine == TIMESCALE]
     for item in instead:
