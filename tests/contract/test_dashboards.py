@@ -93,7 +93,7 @@ async def test_the_overview_adds_up_to_the_ledger(ledger: Pool, engine_name: str
         exact = "select sum(cost_pico), sum(unpriced_calls), sum(calls) from entries"
         row = await (await connection.execute(exact)).fetchone()
         assert row is not None
-        pico, unpriced, calls = row
+        pico, unpriced, calls = map(int, map(str, row))
         _, [(cost,)] = await asked(connection, panels["Spent in this range"], engine_name)
         assert round(Decimal(cost), 9) == round(Decimal(pico).scaleb(-12), 9) > 0
         assert (await asked(connection, panels["Calls without a price"], engine_name))[1] == [(unpriced,)]
@@ -106,4 +106,4 @@ async def test_dollars_in_the_views_have_all_their_digits(ledger: Pool) -> None:
         for view in ("spend_15m", "spend_1d", "session_spend"):
             row = await (await connection.execute(statement.format(view))).fetchone()
             assert row is not None
-            assert row[0] == Decimal(row[1]).scaleb(-12), view
+            assert row[0] == Decimal(str(row[1])).scaleb(-12), view
