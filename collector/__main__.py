@@ -122,7 +122,9 @@ async def open_ledger(settings: Settings, connections: Pool) -> Opened:
 def jobs_of(settings: Settings, engine: Engine) -> Jobs:
     """What this collector does for the ledger whenever it leads."""
     plan = Plan(settings.refresh_ms / 1000, timedelta(seconds=settings.settle_seconds), settings.keep_entries_days)
-    return Jobs(autocommit(settings.database_url), engine, plan, lambda: datetime.now(UTC))
+    return Jobs(
+        autocommit(settings.jobs_database_url or settings.database_url), engine, plan, lambda: datetime.now(UTC)
+    )
 
 
 async def serve(settings: Settings, ledger: Ledger, tokens: LedgerTokens, stop: asyncio.Event) -> int:

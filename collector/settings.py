@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from collector.settings_values import Address as Address
 from collector.settings_values import address as address_value
-from collector.settings_values import count, database_url, directory, file, switch
+from collector.settings_values import count, database_url, database_url_or_none, directory, file, switch
 
 KIBI = 1024
 MEBI = 1024 * KIBI
@@ -41,6 +41,9 @@ class Settings:
     """The collector's settings. Each field names its variable, default and meaning; units are in the names."""
 
     database_url: Annotated[str, Variable("FINOPS_DATABASE_URL", database_url, "", "the ledger", secret=True)]
+    jobs_database_url: Annotated[
+        str | None, Variable("FINOPS_JOBS_DATABASE_URL", database_url_or_none, "", "the jobs connect here", secret=True)
+    ]
     allow_fsync_off: Annotated[
         bool, Variable("FINOPS_ALLOW_FSYNC_OFF", switch, "0", "for tests: a crash of the server may lose spans")
     ]

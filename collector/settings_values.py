@@ -77,3 +77,8 @@ def database_url(text: str) -> str:
     if urlsplit(text).scheme not in ("postgresql", "postgres"):
         raise ValueError("is not a postgresql:// address")
     return text
+
+
+def database_url_or_none(text: str) -> str | None:
+    """The address of a PostgreSQL, or None for nothing."""
+    return database_url(text) if text else None

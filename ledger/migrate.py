@@ -8,9 +8,10 @@ import hashlib
 from collections.abc import Callable
 
 from psycopg import AsyncConnection
-from psycopg.errors import InsufficientPrivilege, LockNotAvailable
+from psycopg.errors import DependentObjectsStillExist, InsufficientPrivilege, LockNotAvailable
 
 from ledger.engine import Engine, detect, require_writable
+from ledger.rights import apply_rights, take_down_walls
 from sql import Migration, migrations, query
 
 LOCK_KEY = 7_013_414_901
@@ -43,6 +44,8 @@ async def migrate(url: str, progress: Callable[[str], None] = lambda _: None) ->
             for item in lacking:
                 progress(f"migrating: {item.file_name}")
                 await _apply(connection, item)
+            if await apply_rights(connection, engine.word):
+                progress("walls and grants are as this version wants them")
         except InsufficientPrivilege as fault:
             reason = str(fault).partition("\n")[0]
             raise MigrationRefused(f"role {role} may not migrate, {reason}: do it as the database's owner") from fault
@@ -83,6 +86,16 @@ def _refuse_disagreement(applied: dict[int, tuple[str, str]], wanted: list[Migra
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
+    try:
+        await _apply_beside_walls(connection, migration)
+    except DependentObjectsStillExist:
+        # It changes what a wall is made of. The walls are put up again after the migrations.
+        async with connection.transaction():
+            await take_down_walls(connection)
+            await _apply_beside_walls(connection, migration)
+
+
+async def _apply_beside_walls(connection: Connection, migration: Migration) -> None:
     async with connection.transaction():
         await connection.execute("set local lock_timeout = '10s'")
         await connection.execute(migration.text)

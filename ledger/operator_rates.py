@@ -1,5 +1,6 @@
 """Operator rates for whoever holds a pool and no connection: put, listed, and compared with the catalogue."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from finops.rates import OperatorRate, RatePut
 from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.reading import reaching
+from ledger.tenants import walled_org
 
 
 class Ending(Protocol):
@@ -34,7 +36,10 @@ class OperatorRates:
         self._store = store
 
     async def effective(self, filters: RateFilters, now: datetime) -> list[ListedRate]:
-        """The rates that hold now."""
+        """The rates that hold now. The price book is made of everybody's, so the wall is here."""
+        org_id = walled_org()
+        if org_id is not None:
+            filters = replace(filters, orgs=(org_id,))
         async with reaching(self._pool) as connection:
             return await self._store.effective(connection, filters, now)
 

@@ -26,6 +26,8 @@ DEAD_PEER: Mapping[str, Any] = {
 }
 """So that a server that vanished without a word is noticed in seconds, not in a quarter of an hour."""
 
+NOBODY, EVERYBODY = "none", "all"
+"""For whom a session can speak; see ``sql/rights/1_walls.sql``."""
 GRACE_SECONDS = 0.5
 """For the server's own timeout to arrive before the client gives up."""
 CHECK_SECONDS_MAX = 2.0
@@ -52,12 +54,14 @@ def pool(
     statement_timeout_ms: int,
     patience_seconds: float | None = None,
     idle_transaction_ms: int = 0,
+    wall: str | None = None,
 ) -> Pool:
     """A closed pool of at most ``size_max`` connections; open it with ``await pool.open()``.
 
     Whoever waits for the server longer than ``patience_seconds`` gets ``OperationalError``; None waits as long as the
     server's own timeouts do, and for ever where it hangs. A transaction whose owner says nothing for
-    ``idle_transaction_ms`` is ended by the server; 0: never.
+    ``idle_transaction_ms`` is ended by the server; 0: never. With a ``wall`` everything is seen through the walls
+    between organisations, and a transaction that is told nothing else speaks for ``NOBODY`` or for ``EVERYBODY``.
     """
 
     async def configure_patient(connection: Connection) -> None:
@@ -67,6 +71,8 @@ def pool(
 
     limits = {"statement_timeout": statement_timeout_ms, "idle_in_transaction_session_timeout": idle_transaction_ms}
     options = " ".join(f"-c {limit}={milliseconds}" for limit, milliseconds in limits.items())
+    if wall is not None:
+        options += f" -c search_path=walled,public -c finops.org={wall}"
     return AsyncConnectionPool(
         url,
         connection_class=PatientConnection,

@@ -10,6 +10,7 @@ from psycopg import OperationalError
 from finops.reports import Filters, Totals
 from finops.spans import LedgerUnavailable
 from ledger.pool import Connection, Pool
+from ledger.tenants import raise_wall, spoken_for
 from sql import query
 
 Row = tuple[Any, ...]
@@ -46,7 +47,17 @@ class Look:
 
 @asynccontextmanager
 async def reaching(pool: Pool) -> AsyncIterator[Connection]:
-    """A pooled connection; an unreachable, full or too slow database is ``LedgerUnavailable``."""
+    """A pooled connection in a transaction that knows for whom it speaks.
+
+    An unreachable, full or too slow database is ``LedgerUnavailable``.
+    """
+    async with _connected(pool) as connection:
+        await raise_wall(connection)
+        yield connection
+
+
+@asynccontextmanager
+async def _connected(pool: Pool) -> AsyncIterator[Connection]:
     try:
         async with pool.connection() as connection:
             yield connection
@@ -57,11 +68,12 @@ async def reaching(pool: Pool) -> AsyncIterator[Connection]:
 @asynccontextmanager
 async def look(pool: Pool) -> AsyncIterator[Look]:
     """Opens one look; raises ``LedgerUnavailable`` where the database cannot answer in time."""
-    async with reaching(pool) as connection:
+    async with _connected(pool) as connection:
         await connection.execute(query("report_isolation"))
-        row = await (await connection.execute(query("report_complete_through"))).fetchone()
+        told = {"speaks_for": spoken_for()}
+        row = await (await connection.execute(query("report_complete_through"), told)).fetchone()
         assert row is not None
-        through, pending = row
+        through, pending, _ = row
         assert isinstance(through, datetime)
         assert isinstance(pending, int)
         yield Look(connection, through, pending)

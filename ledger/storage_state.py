@@ -16,7 +16,7 @@ async def storage_state(pool: Pool) -> Mapping[str, object]:
             engine = await detect(connection)
         except EngineUnusable as fault:
             raise LedgerUnavailable(str(fault)) from fault
-        row = await (await connection.execute(query("report_complete_through"))).fetchone()
+        row = await (await connection.execute(query("report_complete_through"), {"speaks_for": None})).fetchone()
         assert row is not None
         state: dict[str, object] = {
             "engine": engine.word,

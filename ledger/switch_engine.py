@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 
 from ledger.engine import TIMESCALE, EngineUnusable, detect, require_writable
 from ledger.migrate import Connection, checksum, lock
+from ledger.rights import apply_rights
 from sql import Migration, migrations, query
 
 _COMMUNITY = "timescale"
@@ -33,7 +34,9 @@ async def switch_to_timescale(url: str, progress: Callable[[str], None] = lambda
         if engine.timescaledb_license != _COMMUNITY:
             raise EngineUnusable(f"continuous aggregates need TimescaleDB's Community edition; this is {engine}")
         async with connection.transaction():
-            return await _switch(connection, progress)
+            done = await _switch(connection, progress)
+            await apply_rights(connection, TIMESCALE)
+            return done
 
 
 async def _switch(connection: Connection, progress: Callable[[str], None]) -> list[str]:

@@ -11,6 +11,7 @@ from ledger.pool import Connection, Pool
 from ledger.price_sources import CurrentPrices
 from ledger.rates import RateStore
 from ledger.reading import reaching
+from ledger.tenants import speaking_for
 from sql import query
 
 KINDS_PAGE = 500
@@ -42,6 +43,11 @@ class UnpricedCalls:
 
     async def price(self, calls_max: int | None = None, org_id: str | None = None) -> Swept:
         """Looks at ``calls_max`` unpriced calls at most, None: all, of one organisation or of all, and prices them."""
+        # Kinds of calls are walked over whole, whoever asks for it; which of them are priced is said by ``org_id``.
+        with speaking_for(None):
+            return await self._price(calls_max, org_id)
+
+    async def _price(self, calls_max: int | None, org_id: str | None) -> Swept:
         async with reaching(self._pool) as connection:
             await connection.execute(query("reprice_wait_for_appends"))
         left = COUNTED_MAX if calls_max is None else calls_max

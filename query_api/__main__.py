@@ -33,12 +33,13 @@ from ledger.exports import Exports
 from ledger.fitness import READER, require_fit
 from ledger.leadership import SILENT_SECONDS_MAX, Seat
 from ledger.operator_rates import OperatorRates
-from ledger.pool import Pool, patience_of, pool
+from ledger.pool import EVERYBODY, NOBODY, Pool, patience_of, pool
 from ledger.rates import RateStore
 from ledger.reports import Reports
 from ledger.reprice import Repricing
 from ledger.session_heads import SessionHeadsPass, raise_window
 from ledger.sessions import SessionReports
+from ledger.tenants import speaking_for
 from ledger.tokens import TokenStore, any_with
 from ledger.unpriced import UnpricedCalls
 from query_api.alert_wiring import alert_handlers, courier_of
@@ -165,7 +166,7 @@ def build(
         prometheus=Prometheus(reports, judge, exports, alerts.alerts),
         otlp_grpc=str(settings.otlp_grpc),
     )
-    return application(table(handlers, _version()), Gate(TokenStore(connections), time.monotonic), now)
+    return application(table(handlers, _version()), Gate(TokenStore(connections), time.monotonic), now, speaking_for)
 
 
 async def run(settings: Settings) -> int:
@@ -179,6 +180,7 @@ async def run(settings: Settings) -> int:
         name="finops-query-api",
         statement_timeout_ms=settings.statement_timeout_ms,
         patience_seconds=patience_of(settings.statement_timeout_ms),
+        wall=NOBODY,
     )
     judges = pool(
         settings.database_url,
@@ -187,6 +189,7 @@ async def run(settings: Settings) -> int:
         statement_timeout_ms=settings.judge_pass_ms_max,
         patience_seconds=patience_of(settings.judge_pass_ms_max),
         idle_transaction_ms=SILENT_SECONDS_MAX * 1000,
+        wall=EVERYBODY,
     )
     exporting = pool(
         settings.database_url,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
@@ -31,6 +32,7 @@ BODY_BYTES_MAX = 64 * 1024
 GZIP_BYTES_MIN = 1024
 GZIP_LEVEL = 4
 NOBODY = Grant("nobody", frozenset())
+Wall = Callable[[str | None], AbstractContextManager[None]]
 
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _log = logging.getLogger("query_api")
@@ -54,10 +56,11 @@ register_url_convertor("text", _AnyText())
 class PathDoor:
     """All methods of one path: gate, query, body, answer; and every fault as a problem."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], gate: Gate, now: Callable[[], datetime]) -> None:
+    def __init__(self, endpoints: Mapping[str, Endpoint], gate: Gate, now: Callable[[], datetime], wall: Wall) -> None:
         self._endpoints = endpoints
         self._gate = gate
         self._now = now
+        self._wall = wall
         self.endpoints = tuple(endpoints.values())
         heads = ["HEAD"] if "GET" in endpoints else []
         self._allow = ", ".join(sorted([*endpoints, *heads]))
@@ -65,15 +68,16 @@ class PathDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request as an ASGI application."""
         request = Request(scope, receive)
-        try:
-            response: ASGIApp = await self._response(request)
-        except Problem as problem:
-            response = problem_response(problem, request)
-        except LedgerUnavailable:
-            response = problem_response(_ledger_is_away(), request)
-        await response(scope, receive, send)
+        with ExitStack() as behind_walls:  # until the last byte is sent: an answer may be read while it is sent
+            try:
+                response: ASGIApp = await self._response(request, behind_walls)
+            except Problem as problem:
+                response = problem_response(problem, request)
+            except LedgerUnavailable:
+                response = problem_response(_ledger_is_away(), request)
+            await response(scope, receive, send)
 
-    async def _response(self, request: Request) -> ASGIApp:
+    async def _response(self, request: Request, behind_walls: ExitStack) -> ASGIApp:
         method = "GET" if request.method == "HEAD" else request.method
         endpoint = self._endpoints.get(method)
         if endpoint is None:
@@ -84,6 +88,7 @@ class PathDoor:
             grant = await self._gate.admit(request.headers.get("authorization"), endpoint.scope)
             if endpoint.unbound and grant.org_id is not None:
                 raise other_organisation(grant)
+            behind_walls.enter_context(self._wall(grant.org_id))
         path = _path(request)
         if not _is_text(request.scope["query_string"]):
             raise bad_request([Fault("query", "", "is not UTF-8, percent-encoded")])
@@ -101,14 +106,20 @@ def _ledger_is_away() -> Problem:
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
 
 
-def application(endpoints: Iterable[Endpoint], gate: Gate, now: Callable[[], datetime]) -> Starlette:
-    """The ASGI application of the table. Raises ``TypeError`` where a row does not say who may ask."""
+def application(
+    endpoints: Iterable[Endpoint], gate: Gate, now: Callable[[], datetime], wall: Wall = lambda org_id: nullcontext()
+) -> Starlette:
+    """The ASGI application of the table.
+
+    ``wall`` is put around all work for one organisation, or for all of them (None). Raises ``TypeError`` where a row
+    does not say who may ask.
+    """
     paths: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         if not isinstance(endpoint.scope, Access | Open):
             raise TypeError(f"{endpoint.method} {endpoint.path} does not say who may ask")
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    routes = [Route(path, PathDoor(methods, gate, now)) for path, methods in paths.items()]
+    routes = [Route(path, PathDoor(methods, gate, now, wall)) for path, methods in paths.items()]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)],

@@ -39,6 +39,13 @@ def migrations() -> Iterator[Migration]:
             yield Migration(int(match["number"]), entry.name, match["engine"], entry.read_text("utf-8"))
 
 
+def rights(engine: str) -> list[tuple[str, str]]:
+    """(file name, text) of the walls and grants for an engine, in the order in which they are applied."""
+    found = sorted((files(__package__) / "rights").iterdir(), key=lambda item: item.name)
+    names = {"sql", f"{engine}.sql"}
+    return [(entry.name, entry.read_text("utf-8")) for entry in found if entry.name.partition(".")[2] in names]
+
+
 def frozen_checksums() -> dict[str, str]:
     """File name to sha256, of every migration that has been released (``migrations/frozen.txt``)."""
     lines = (files(__package__) / "migrations" / "frozen.txt").read_text("utf-8").splitlines()

@@ -10,6 +10,7 @@ from finops.spans import LedgerUnavailable
 from ledger.engine import EngineUnusable
 from ledger.migrate import MigrationRefused, migrate
 from ledger.pool import Connection, Pool, configure, pool
+from ledger.rights import make_roles
 from ledger.switch_engine import switch_to_timescale
 from standalone.failures import CannotStart
 from standalone.postgres import EmbeddedPostgres, running_url
@@ -25,6 +26,11 @@ class DatabaseFault(CannotStart):
 def bring_up_to_date(url: str, say: Callable[[str], None]) -> list[str]:
     """Apply the migrations the database lacks and return their names. Raises CannotStart."""
     return _run(migrate(url, say))
+
+
+def make_service_roles(superuser_url: str, passwords: Mapping[str, str]) -> None:
+    """Make the roles of the services and let them log in. Raises CannotStart."""
+    _run(make_roles(superuser_url, passwords))
 
 
 def in_ledger(url: str, work: Callable[[Connection], Awaitable[T]]) -> T:

@@ -21,12 +21,13 @@ server left behind and stops it first. Recovery after a crash has no time limit:
 """
 
 import errno
+import hmac
 import os
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -103,6 +104,15 @@ class EmbeddedPostgres:
     def url(self) -> str:
         """Where services connect: the role and the database `finops`, password included."""
         return _services_url(self._started)
+
+    def role_url(self, role: str) -> str:
+        """Where a service of this role connects, once `role_passwords` are set."""
+        return _address(role, self.role_passwords((role,))[role], self._started.port, DATABASE)
+
+    def role_passwords(self, roles: Iterable[str]) -> dict[str, str]:
+        """A password for each role, always the same while the superuser's is; none needs to be kept."""
+        key = self._started.superuser_password.encode()
+        return {role: hmac.digest(key, role.encode(), "sha256").hex() for role in roles}
 
     @property
     def superuser_url(self) -> str:

@@ -14,11 +14,12 @@ from types import TracebackType
 from typing import Self
 
 from finops.access import Scope
+from ledger.rights import ROLES
 from ledger.tokens import any_with
 from standalone.addresses import Address
 from standalone.admin_token import ensure_admin_token, token_file
 from standalone.child import module_command, module_environment
-from standalone.database import bring_up_to_date, in_ledger
+from standalone.database import bring_up_to_date, in_ledger, make_service_roles
 from standalone.failures import CannotStart
 from standalone.log_file import LogFile
 from standalone.postgres import EmbeddedPostgres
@@ -116,10 +117,11 @@ class Stack:
         """Start everything and return when every service accepts. Raises CannotStart."""
         try:
             self._start_database()
+            self._make_roles()
             bring_up_to_date(self.database_url, self._say)
             path = token_file(self.settings.data_dir, self._environment)
             self.admin_token = ensure_admin_token(path, self.database_url, self._say)
-            self._services.start(self._commands, self._service_environment())
+            self._services.start(self._commands, self._service_environment(), self._own_environment())
         except BaseException:
             self.stop()
             raise
@@ -174,10 +176,29 @@ class Stack:
         settings = self.settings
         self.database_url = self._postgres.start(settings.data_dir, port, disposable=settings.disposable)
 
+    def _make_roles(self) -> None:
+        """Lets each service log in with a role of its own. On a database of somebody's own that is theirs to do."""
+        if self.settings.database_url is None:
+            make_service_roles(self._postgres.superuser_url, self._postgres.role_passwords(ROLES))
+
+    def _url_of(self, role: str) -> str:
+        """Where a service connects."""
+        return self.settings.database_url or self._postgres.role_url(role)
+
+    @property
+    def dashboards_url(self) -> str:
+        """Where whoever only reads connects."""
+        return self._url_of("finops_reader")
+
+    def _own_environment(self) -> dict[str, dict[str, str]]:
+        """What only one service is told: with which right it comes to the database."""
+        jobs = self._environment.get("FINOPS_JOBS_DATABASE_URL") or self._url_of("finops_jobs")
+        collector = {"FINOPS_DATABASE_URL": self._url_of("finops_collector"), "FINOPS_JOBS_DATABASE_URL": jobs}
+        return {"collector": collector, "query_api": {"FINOPS_DATABASE_URL": self._url_of("finops_api")}}
+
     def _service_environment(self) -> dict[str, str]:
         settings = self.settings
         told = {
-            "FINOPS_DATABASE_URL": self.database_url,
             "FINOPS_OTLP_GRPC": str(settings.otlp_grpc),
             "FINOPS_OTLP_HTTP": str(settings.otlp_http),
             "FINOPS_API": str(settings.api),
@@ -187,6 +208,8 @@ class Stack:
             "FINOPS_SPOOL_DIR": self._environment.get("FINOPS_SPOOL_DIR", str(settings.data_dir.absolute() / "spool")),
             "FINOPS_INSECURE": "1" if settings.insecure else "0",
         }
+        if settings.database_url:
+            told["FINOPS_DATABASE_URL"] = settings.database_url
         if self._needs_tokens():
             told["FINOPS_INGEST_TOKENS_REQUIRED"] = "1"
         return module_environment({**self._environment, **told})

@@ -38,10 +38,20 @@ class Services:
         self._say = say
         self._members: list[_Member] = []
 
-    def start(self, commands: Mapping[str, list[str]], environment: Mapping[str, str]) -> None:
-        """Start all by name and return when each said that it is ready. Raises CannotStart with its last words."""
+    def start(
+        self,
+        commands: Mapping[str, list[str]],
+        environment: Mapping[str, str],
+        own: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Start all by name and return when each said that it is ready; ``own`` is told to one of them only.
+
+        Raises CannotStart with its last words.
+        """
         for name, command in commands.items():
-            member = _Member(Child(name, command, environment, LogFile(self._logs / f"{name}.log")))
+            member = _Member(
+                Child(name, command, {**environment, **(own or {}).get(name, {})}, LogFile(self._logs / f"{name}.log"))
+            )
             self._members.append(member)
             _begin(member)
         for member in self._members:

@@ -148,6 +148,7 @@ def welcome(stack: Stack) -> list[str]:
         "",
         f"page  {stack.page_url}",
         f"psql  psql '{stack.database_url}'",
+        f"read  psql '{stack.dashboards_url}'",
         "",
         "An agent needs these in its environment:",
         *(f"export {name}={value}" for name, value in stack.agent_environment().items()),

@@ -5,6 +5,7 @@ servers with TimescaleDB by the variables in `ENGINE_VARIABLES` (a superuser's a
 """
 
 import asyncio
+import contextlib
 import itertools
 import os
 import secrets
@@ -18,7 +19,7 @@ import psycopg
 import pytest
 
 from ledger.migrate import migrate
-from ledger.pool import Pool, pool
+from ledger.pool import NOBODY, Pool, pool
 from standalone.postgres import EmbeddedPostgres
 
 EMBEDDED = "embedded"
@@ -165,6 +166,26 @@ def empty_database_url(server_url: str) -> Iterator[str]:
         connection.execute(f"create database {name}")
     yield named(server_url, name)
     _drop(server_url, name)
+
+
+def with_role(url: str, role: str) -> str:
+    """``url`` for a login of the tests that is a member of a role and nothing else."""
+    name = f"{role}_of_tests"
+    there_already = psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation  # made by another test or run
+    with psycopg.connect(url, autocommit=True) as connection, contextlib.suppress(*there_already):
+        connection.execute(f"create role {name} login password '{name}' in role {role}")
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{name}:{name}@{parts.hostname}:{parts.port}"))
+
+
+@pytest.fixture
+async def api_pool(database_url: str) -> AsyncIterator[Pool]:
+    """An open pool on the test's database as the query API has it: its role, behind the walls."""
+    url = with_role(database_url, "finops_api")
+    opened = pool(url, size_max=8, name="test-api", statement_timeout_ms=60_000, wall=NOBODY)
+    await opened.open(wait=True)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

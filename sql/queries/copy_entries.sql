@@ -1,5 +1,5 @@
--- Takes in rows of entries. Called by ledger.append.
-copy entries (
+-- Takes in rows of entries; where the wall shows a view of that name, into the table. Called by ledger.append.
+copy public.entries (
     event_time, tenant, trace_id, span_id, revision, org_id, team_id, agent_id, session_id, user_id, environment,
     service, provider, model_id, operation, calls, agent_runs, tool_calls, input_tokens, cached_input_tokens,
     cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls,

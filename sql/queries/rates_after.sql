@@ -5,5 +5,5 @@ select
     r.cache_write_5m_femto, r.output_femto, r.reasoning_femto, r.dated, r.effective_from, r.created_at, r.source,
     r.author, r.reason
 from rate_epoch e
-left join rates r on r.version > %(after)s
+left join every_rate(%(after)s) r on true
 order by r.version

@@ -49,10 +49,10 @@ OPEN = {
 
 
 @pytest.fixture
-async def app(ledger_pool: Pool) -> Starlette:
+async def app(ledger_pool: Pool, api_pool: Pool) -> Starlette:
     await fill(ledger_pool)
     await make_tokens(ledger_pool)
-    return app_over(ledger_pool)
+    return app_over(api_pool)
 
 
 async def asked(api: httpx2.AsyncClient, endpoint: Endpoint, caller: Caller, org: str | None) -> httpx2.Response:

@@ -85,6 +85,8 @@ async def test_an_organisation_sees_what_it_said_or_inherited(ledger_pool: Pool)
 
 
 OLD_SHAPE = (
+    "drop schema walled cascade",
+    "drop table rights_applied",
     "alter table spans drop column org_id",
     "drop table intake",
     "create table intake (day date, tenant text, outcome text, spans bigint, primary key (day, tenant, outcome))",

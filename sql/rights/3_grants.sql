@@ -1,0 +1,40 @@
+-- What each service may do, and nothing else: the ledger's money (entries, rates, audit) can be added to and never changed.
+-- Applied after the walls where the roles exist, again whenever this text has changed.
+revoke all on all tables in schema public from finops_collector, finops_api, finops_jobs, finops_reader;
+revoke all on all tables in schema walled from finops_collector, finops_api, finops_jobs, finops_reader;
+grant usage on schema public to finops_collector, finops_api, finops_jobs, finops_reader;
+grant usage on schema walled to finops_api;
+grant select on schema_migrations to finops_collector, finops_api, finops_jobs, finops_reader;
+
+-- The collector counts, prices and appends.
+grant select, insert on entries, rates, suspense to finops_collector;
+revoke insert on rates from finops_collector;
+grant select, insert, update on spans, session_slots, intake, call_scopes, dirty_ranges to finops_collector;
+grant select, insert, update, delete on unpriced to finops_collector;
+grant select, update on append_heads to finops_collector;
+grant select on rate_epoch, deployments, storage_progress, tokens to finops_collector;
+grant update (last_used_at) on tokens to finops_collector;
+
+-- The query API reads through the walls. It adds rates, corrections and the rows of the audit trail.
+grant select on walled.entries to finops_api;
+grant select, update on walled.spans to finops_api;
+grant insert on entries to finops_api;
+grant select, insert on rates, audit to finops_api;
+grant select, insert, update on session_slots, reprice_runs, service_starts, dirty_ranges to finops_api;
+grant select, insert, update, delete on unpriced, baselines, deployments to finops_api;
+grant select, update on append_heads, rate_epoch, audit_head to finops_api;
+grant select on suspense, intake, storage_progress, tokens to finops_api;
+grant update (last_used_at) on tokens to finops_api;
+grant select, insert, update, delete on alerts, alert_destinations, alert_deliveries, alert_silences to finops_api;
+
+-- The jobs let go of what is old. Continuous aggregates and chunks want their owner: with TimescaleDB the jobs connect as it.
+grant select, delete on entries, spans, session_slots, suspense, unpriced to finops_jobs;
+grant select, insert, update, delete on dirty_ranges to finops_jobs;
+grant select, update on storage_progress to finops_jobs;
+
+-- Dashboards read; neither tokens nor where alerts are sent.
+grant select on
+    entries, spans, usage_15m, usage_1d, session_slots, suspense, intake, unpriced, rates, rate_epoch, deployments,
+    baselines, audit, reprice_runs, service_starts, storage_progress, dirty_ranges, alerts, alert_deliveries,
+    alert_silences
+to finops_reader;
