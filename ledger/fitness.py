@@ -15,7 +15,7 @@ Needs = Mapping[str, str]
 """Relation to the privileges needed on it, with commas between."""
 WRITER: Needs = {"append_heads": "SELECT, UPDATE", "entries": "SELECT, INSERT", "spans": "SELECT, INSERT, UPDATE"}
 """What a collector cannot do without."""
-READER: Needs = {"usage_1d": "SELECT", "usage_15m": "SELECT", "walled.entries": "SELECT", "walled.spans": "SELECT"}
+READER: Needs = {"usage_1d": "SELECT", "usage_15m": "SELECT", "entries": "SELECT"}
 """What a query API cannot do without."""
 
 

@@ -53,5 +53,6 @@ async def apply_rights(connection: Connection, engine_word: str) -> bool:
 
 async def take_down_walls(connection: Connection) -> None:
     """Inside the open transaction of a migration that they are in the way of; they are missed until applied again."""
+    await connection.execute(query("rights_table"))
     await connection.execute(query("rights_take_down"))
     await connection.execute(query("rights_forget"))

@@ -207,6 +207,11 @@ def body_of(endpoint: Endpoint, org: str | None) -> Any:
     return body
 
 
+def timeless(answer: httpx2.Response) -> str:
+    """What was answered, but for the instant up to which it holds."""
+    return re.sub(r'"completeThrough":"[^"]+"', "", answer.text)
+
+
 def names_org(endpoint: Endpoint) -> bool:
     """Whether a request can say which organisation it is about."""
     properties: Any = (endpoint.body or {}).get("properties", {})

@@ -3,7 +3,6 @@
 Routes are taken from the application as its process wires it, so a new one is asked here the day it is born.
 """
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -26,6 +25,7 @@ from access_world import (
     names_org,
     path_of,
     query_of,
+    timeless,
 )
 from starlette.applications import Starlette
 
@@ -132,11 +132,6 @@ async def test_another_organisations_session_and_one_that_never_was_are_answered
             told = [await api.get(at, headers=headers(SOMEBODY[0], scope)) for at in (path, never)]
             assert {answer.status_code for answer in told} == {404}, named(endpoint)
             assert told[0].text.replace(path, "") == told[1].text.replace(never, ""), named(endpoint)
-
-
-def timeless(answer: httpx2.Response) -> str:
-    """What was answered, but for the instant up to which it holds."""
-    return re.sub(r'"completeThrough":"[^"]+"', "", answer.text)
 
 
 async def test_what_a_bound_token_reads_is_what_a_filter_by_its_organisation_finds(app: Starlette) -> None:

@@ -14,11 +14,12 @@ from sums_world import NOW, agent_above, assert_exact, call, ns, refreshed, rows
 from ledger.append import Ledger, Limits
 from ledger.engine import detect
 from ledger.jobs import autocommit
+from ledger.migrate import migrate
 from ledger.pool import Pool, configure, pool
 from ledger.rates import RateStore
 from ledger.retention import retain
 from ledger.rights import ROLES
-from sql import rights
+from sql import Migration, migrations, rights
 
 MONEY = ("entries", "rates", "audit")
 CHANGES = ("update {} set org_id = org_id", "delete from {}", "truncate {}")
@@ -103,6 +104,20 @@ async def test_the_query_api_reaches_no_organisations_rows_but_through_a_wall(
             if found == (True,) and not walled and name != "tokens":  # tokens are asked for before anybody is known
                 open_to_it.append(name)
     assert not open_to_it, f"a line in sql/rights/1_walls.sql is missing for {open_to_it}"
+
+
+async def test_a_migration_that_walls_are_in_the_way_of_takes_them_down_until_the_end(
+    database_url: str, ledger_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [item for item in migrations() if item.engine in (None, "timescale", "postgres")]
+    more = Migration(9999, "9999_more.sql", None, "alter table spans drop column would_cost_pico")
+    monkeypatch.setattr("ledger.migrate.migrations", lambda: iter([*there, more]))
+    assert await migrate(database_url) == ["9999_more.sql"]
+    columns = (
+        "select column_name from information_schema.columns where table_schema = 'walled' and table_name = 'spans'"
+    )
+    assert "would_cost_pico" not in {name for (name,) in await rows(ledger_pool, columns)}
+    assert await rows(ledger_pool, "select has_table_privilege('finops_api', 'walled.spans', 'select')") == [(True,)]
 
 
 async def test_every_role_that_is_named_is_made(ledger_pool: Pool, engine_name: str) -> None:
