@@ -59,6 +59,9 @@ begin
         from (
             values
             ('session_slots', 'own', 'org_id'),
+            ('session_heads', 'own', 'org_id'),
+            ('anomalies', 'own', 'org_id'),
+            ('agent_hours', 'own', 'org_id'),
             ('suspense', 'own', 'coalesce(nullif(tenant, ''''), ''default'')'),
             ('intake', 'own', 'org_id'),
             ('audit', 'own', 'org_id'),

@@ -9,10 +9,10 @@ grant select on schema_migrations to finops_collector, finops_api, finops_jobs, 
 -- The collector counts, prices and appends.
 grant select, insert on entries, rates, suspense to finops_collector;
 revoke insert on rates from finops_collector;
-grant select, insert, update on spans, session_slots, intake, call_scopes, dirty_ranges to finops_collector;
+grant select, insert, update on spans, session_slots, session_heads, intake, call_scopes, dirty_ranges to finops_collector;
 grant select, insert, update, delete on unpriced to finops_collector;
 grant select, update on append_heads to finops_collector;
-grant select on rate_epoch, deployments, storage_progress, tokens to finops_collector;
+grant select on rate_epoch, deployments, storage_progress, burn_window, tokens to finops_collector;
 grant update (last_used_at) on tokens to finops_collector;
 
 -- The query API reads through the walls. It adds rates, corrections and the rows of the audit trail.
@@ -20,7 +20,9 @@ grant select on walled.entries to finops_api;
 grant select, update on walled.spans to finops_api;
 grant insert on entries to finops_api;
 grant select, insert on rates, audit to finops_api;
-grant select, insert, update on session_slots, reprice_runs, service_starts, dirty_ranges to finops_api;
+grant select, insert, update on session_slots, reprice_runs, service_starts, dirty_ranges, anomalies to finops_api;
+grant select, insert, update, delete on session_heads, agent_hours to finops_api;
+grant select, update on burn_window, agent_hours_done to finops_api;
 grant select, insert, update, delete on unpriced, baselines, deployments to finops_api;
 grant select, update on append_heads, rate_epoch, audit_head to finops_api;
 grant select on suspense, intake, storage_progress, tokens to finops_api;
@@ -36,5 +38,5 @@ grant select, update on storage_progress to finops_jobs;
 grant select on
     entries, spans, usage_15m, usage_1d, session_slots, suspense, intake, unpriced, rates, rate_epoch, deployments,
     baselines, audit, reprice_runs, service_starts, storage_progress, dirty_ranges, alerts, alert_deliveries,
-    alert_silences
+    alert_silences, session_heads, anomalies, agent_hours
 to finops_reader;
