@@ -197,6 +197,7 @@ async def run(settings: Settings) -> int:
         name="finops-exports",
         statement_timeout_ms=settings.export_statement_timeout_ms,
         patience_seconds=patience_of(settings.export_statement_timeout_ms),
+        wall=NOBODY,
     )
     try:
         catalogue, _ = await asyncio.gather(asyncio.to_thread(bundled_catalogue), _open(settings, connections))

@@ -43,8 +43,8 @@ where (select walled_org()) is null or org_id = (select walled_org())
 with check option;
 
 -- own: rows of one organisation. shared: org_id '' is everybody's to read and nobody's alone to change. common: everybody
--- reads, and only who speaks for all changes. Tables that no row of which belongs to anybody are not here; house tests ask
--- for a line here or in 3_grants.sql for each table there is.
+-- reads, and only who speaks for all changes. trail: as own, but what was done is written down whoever did it. Tables
+-- whose rows belong to no organisation are not here.
 do $$
 declare
     one record;
@@ -53,6 +53,7 @@ declare
     unwalled constant text := '((select walled_org()) is null)';
     seen text;
     changed text;
+    added text;
 begin
     for one in
         select *
@@ -64,7 +65,7 @@ begin
             ('agent_hours', 'own', 'org_id'),
             ('suspense', 'own', 'coalesce(nullif(tenant, ''''), ''default'')'),
             ('intake', 'own', 'org_id'),
-            ('audit', 'own', 'org_id'),
+            ('audit', 'trail', 'org_id'),
             ('reprice_runs', 'own', 'org_id'),
             ('rates', 'shared', 'org_id'),
             ('baselines', 'shared', 'org_id'),
@@ -75,16 +76,17 @@ begin
         ) as listed (name, kind, org)
         where to_regclass('public.' || listed.name) is not null
     loop
-        seen := case one.kind when 'own' then format(mine, one.org) when 'shared' then format(anybodys, one.org)
-            else 'true' end;
+        seen := case one.kind when 'shared' then format(anybodys, one.org) when 'common' then '(true)'
+            else format(mine, one.org) end;
         changed := case one.kind when 'common' then unwalled else format(mine, one.org) end;
+        added := case one.kind when 'trail' then '(true)' else changed end;
         execute format('alter table public.%I enable row level security', one.name);
         execute format('drop policy if exists wall_select on public.%I', one.name);
         execute format('drop policy if exists wall_insert on public.%I', one.name);
         execute format('drop policy if exists wall_update on public.%I', one.name);
         execute format('drop policy if exists wall_delete on public.%I', one.name);
-        execute format('create policy wall_select on public.%I for select using %s', one.name, '(' || seen || ')');
-        execute format('create policy wall_insert on public.%I for insert with check %s', one.name, changed);
+        execute format('create policy wall_select on public.%I for select using %s', one.name, seen);
+        execute format('create policy wall_insert on public.%I for insert with check %s', one.name, added);
         execute format('create policy wall_update on public.%I for update using %s', one.name, changed);
         execute format('create policy wall_delete on public.%I for delete using %s', one.name, changed);
     end loop;

@@ -1,9 +1,11 @@
 """Every table says who may use it: without a grant none of the services can."""
 
+import ast
 import re
 from pathlib import Path
 
-SQL = Path(__file__).resolve().parents[2] / "sql"
+ROOT = Path(__file__).resolve().parents[2]
+SQL = ROOT / "sql"
 
 
 def tables() -> set[str]:
@@ -26,3 +28,14 @@ def test_every_table_is_granted_to_somebody() -> None:
 
 def test_every_statement_of_rights_says_what_it_is() -> None:
     assert all(path.read_text("utf-8").startswith("-- ") for path in (SQL / "rights").glob("*.sql"))
+
+
+def test_every_pool_of_the_query_api_sees_through_the_walls() -> None:
+    tree = ast.parse((ROOT / "query_api" / "__main__.py").read_text("utf-8"))
+    opened = [
+        {word.arg for word in node.keywords}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "pool"
+    ]
+    assert opened
+    assert all("wall" in words for words in opened)
