@@ -254,13 +254,14 @@ async def _serve(settings: Settings, pools: Pools, judging: Judging, rates: Rate
 
 
 def _behind(loss: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-    """Work behind the answers; should it end by a fault, ``loss`` is what that means."""
+    """Work behind the answers, for every organisation; should it end by a fault, ``loss`` is what that means."""
 
     def tell(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (fault := task.exception()) is not None:
             _log.error("%s: %s", loss, type(fault).__name__, exc_info=fault)
 
-    task = asyncio.create_task(work)
+    with speaking_for(None):
+        task = asyncio.create_task(work)
     task.add_done_callback(tell)
     return task
 
