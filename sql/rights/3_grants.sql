@@ -38,5 +38,6 @@ grant select, update on storage_progress to finops_jobs;
 grant select on
     entries, spans, usage_15m, usage_1d, session_slots, suspense, intake, unpriced, rates, rate_epoch, deployments,
     baselines, audit, reprice_runs, service_starts, storage_progress, dirty_ranges, alerts, alert_deliveries,
-    alert_silences, session_heads, anomalies, agent_hours
+    alert_silences, session_heads, anomalies, agent_hours, spend_15m, spend_1d, session_spend, session_anomalies,
+    agent_baselines
 to finops_reader;

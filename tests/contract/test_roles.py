@@ -79,7 +79,7 @@ async def test_letting_go_of_entries_is_the_right_of_the_jobs_alone(database_url
 
 async def test_dashboards_see_figures_and_no_secrets(database_url: str) -> None:
     async with pool_of(database_url, "finops_reader") as reader:
-        for table in ("entries", "usage_15m", "usage_1d", "audit"):
+        for table in ("entries", "usage_15m", "usage_1d", "audit", "spend_1d", "session_spend"):
             await rows(reader, f"select * from {table} limit 1")
         for table in SECRETS:
             with pytest.raises(InsufficientPrivilege):
