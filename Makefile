@@ -63,11 +63,13 @@ fmt: setup  ## Format, and mend what the linter can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup  ## Measure what is claimed: spans, prices and repriced calls a second, memory (minutes)
+bench: setup  ## Measure what is claimed: speeds, memory, reports, storage (minutes; URL=... also on a TimescaleDB of yours)
 	@$(BIN)/python -m benchmarks.counting --profile
 	@if command -v cc >/dev/null; then $(MAKE) compiled && $(BIN)/python -m benchmarks.counting --compiled --memory-spans 200000; \
 		else echo "the compiled modules are not measured: there is no C compiler"; fi
 	@$(BIN)/python -m benchmarks.repricing
+	@$(BIN)/python -m benchmarks.storage
+	@$(if $(URL),$(BIN)/python -m benchmarks.storage --server "$(URL)",true)
 	@$(BIN)/python -m benchmarks.ingest --shape bare
 	@$(BIN)/python -m benchmarks.ingest --shape attr
 	@$(BIN)/python -m benchmarks.ingest --spans 10 --rate 1500 --senders 20

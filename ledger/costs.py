@@ -29,7 +29,7 @@ class CostReport:
 
     async def costs(self, question: CostQuestion) -> Stated[CostPage]:
         """One page of an answer, and the sums over all its pages."""
-        values = _values(question)
+        values = question_values(question)
         name = "report_costs_by_entries" if question.needs_entries else "report_costs_by_sums"
         async with look(self._pool) as ledger:
             await _refuse_what_is_gone(ledger, question, values)
@@ -46,7 +46,8 @@ async def _refuse_what_is_gone(ledger: Look, question: CostQuestion, values: dic
         raise EntriesGone(since)
 
 
-def _values(question: CostQuestion) -> dict[str, Any]:
+def question_values(question: CostQuestion) -> dict[str, Any]:
+    """A question as the queries name it."""
     start, end = question.window.start, question.window.end
     if question.by_utc_day:
         sums_start, sums_end = days_start, days_end = start, end

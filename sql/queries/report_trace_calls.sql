@@ -47,7 +47,8 @@ select
     sum(cache_write_1h_tokens)::bigint as cache_write_1h_tokens
 from kept
 join entries using (event_time, tenant, trace_id, span_id)
-where (%(orgs)s::text[] is null or org_id = any(%(orgs)s))
+where entries.event_time >= (select min(event_time) from kept) and entries.event_time <= (select max(event_time) from kept)
+    and (%(orgs)s::text[] is null or org_id = any(%(orgs)s))
 group by tenant, trace_id, span_id
 having sum(calls) <> 0 or sum(agent_runs) <> 0 or sum(tool_calls) <> 0 or sum(cache_hits) <> 0
 order by event_time, trace_id, span_id

@@ -25,4 +25,5 @@ select
     coalesce(sum(tool_calls), 0)::bigint as tool_calls
 from kept
 join entries using (event_time, tenant, trace_id, span_id)
-where (%(orgs)s::text[] is null or org_id = any(%(orgs)s))
+where entries.event_time >= (select min(event_time) from kept) and entries.event_time <= (select max(event_time) from kept)
+    and (%(orgs)s::text[] is null or org_id = any(%(orgs)s))

@@ -10,20 +10,33 @@ from uuid import UUID
 import pytest
 from sums_world import NOW, call, ns, refreshed
 
-from finops.periods import trailing_days, utc_days_inside
+from finops.cost_questions import CostQuestion
+from finops.periods import trailing_days
 from finops.reports import NO_FILTERS
+from finops.time_windows import TimeWindow
 from ledger.append import Ledger, Limits
+from ledger.costs import question_values
 from ledger.jobs import autocommit
 from ledger.pool import Connection, Pool, configure
 from ledger.rates import RateStore
 from ledger.reading import filter_values
+from ledger.reports import period_values
 from sql import query
 
 WEEK = trailing_days(7, "UTC", NOW)
 OVER_DAYS = ["report_trends", "report_allocations", "report_models", "report_totals"]
 BY_ZONE = {("report_trends", "UTC"): {"usage_1d"}, ("report_trends", "Asia/Kolkata"): {"usage_15m"}}
 """Days of a zone are made of quarter hours; a period that is not cut into days, mostly of UTC days."""
-OVER_TIME = ["report_unpriced_models", "report_cache_money"]
+OVER_TIME = [
+    "report_unpriced_models",
+    "report_cache_money",
+    "report_cache_impact",
+    "report_reported_costs",
+    "report_costs_by_sums",
+    "report_costs_by_entries",
+]
+BY_WHOLE_CHUNKS = {"report_costs_by_entries"}
+BY_ARRIVAL = ["report_verdicts", "report_suspense", "report_redelivered"]
 
 
 @pytest.fixture
@@ -75,15 +88,13 @@ async def older_chunks(connection: Connection, before: datetime) -> set[str]:
 
 def values_of(zone: str) -> dict[str, object]:
     period = trailing_days(7, zone, NOW)
-    return filter_values(NO_FILTERS) | {
-        "whole_utc_days": period.whole_utc_days,
-        "start": period.start,
-        "end": period.end,
-        "starts": list(period.starts),
-        "days_start": utc_days_inside(period.start, period.end)[0],
-        "days_end": utc_days_inside(period.start, period.end)[1],
-        "first_bucket": period.start,
-    }
+    window = TimeWindow(zone, period.start, period.end)
+    asked = CostQuestion(window, frozenset({"agent"}), (period.start,), period.whole_utc_days, NO_FILTERS, 100, True)
+    return (
+        question_values(asked)
+        | period_values(period, NO_FILTERS)
+        | {"starts": list(period.starts), "by_utc_day": period.whole_utc_days, "first_bucket": period.start}
+    )
 
 
 async def test_a_week_is_read_by_index_and_without_older_parts(connection: Connection, engine_name: str) -> None:
@@ -94,7 +105,7 @@ async def test_a_week_is_read_by_index_and_without_older_parts(connection: Conne
         relations = {relation for relation, _ in read}
         assert relations, name
         assert not relations & older, name
-        assert all(index for _, index in read), (name, read)
+        assert name in BY_WHOLE_CHUNKS or all(index for _, index in read), (name, read)
         if name in OVER_DAYS and engine_name != "timescale":
             assert relations == BY_ZONE.get((name, zone), {"usage_1d", "usage_15m"}), (name, zone)
 
@@ -109,6 +120,25 @@ async def test_whole_days_are_read_from_days_and_only_the_newest_from_entries(
         assert any(relation.startswith("_hyper_3_") for relation in relations), "days"
         entries = {relation for relation in relations if relation.startswith("_hyper_1_")}
         assert len(entries) <= 1, "the chunk of today, for what is not materialised"
+
+
+async def test_what_arrived_in_a_period_is_found_by_its_arrival(connection: Connection) -> None:
+    found = {name: await scans(connection, name, values_of("UTC")) for name in BY_ARRIVAL}
+    assert found == {
+        "report_verdicts": [("spans", "spans_arrived_at")],
+        "report_suspense": [("suspense", "suspense_arrived_at")],
+        "report_redelivered": [("intake", "intake_pkey1")],
+    }
+
+
+async def test_a_trace_is_found_by_the_keys_of_its_spans(connection: Connection, engine_name: str) -> None:
+    values = filter_values(NO_FILTERS) | {"trace_id": (7).to_bytes(16), "limit": 10}
+    for name in ("report_trace_totals", "report_trace_calls", "report_trace_spans"):
+        read = await scans(connection, name, values)
+        assert {index for relation, index in read if relation == "spans"} == {"spans_pkey"}, (name, read)
+        entries = {relation for relation, _ in read} - {"spans"}
+        assert len(entries) <= 2, "the chunks that the spans' times lead to"
+        assert all("entries_pkey" in index for relation, index in read if relation in entries), (name, read)
 
 
 async def test_a_session_is_found_by_its_index(connection: Connection) -> None:
