@@ -37,3 +37,10 @@ def test_every_statement_says_what_it_is() -> None:
         if not path.read_text("utf-8").lstrip().startswith("--")
     ]
     assert not bare, f"the header of a statement says what it is and who calls it: {bare}"
+
+
+def test_every_engine_has_one_migration_a_number_at_most() -> None:
+    for engine in ("postgres", "timescale"):
+        numbers = [item.number for item in migrations() if item.engine in (None, engine)]
+        assert sorted(set(numbers)) == numbers
+    assert sorted({item.number for item in migrations()}) == list(range(1, max(numbers) + 1))
