@@ -73,6 +73,8 @@ bench: setup  ## Measure what is claimed: speeds, memory, reports, storage (minu
 	@$(BIN)/python -m benchmarks.ingest --shape bare
 	@$(BIN)/python -m benchmarks.ingest --shape attr
 	@$(BIN)/python -m benchmarks.ingest --spans 10 --rate 1500 --senders 20
+	@$(BIN)/python -m benchmarks.runaways
+	@$(BIN)/python -m benchmarks.burning
 
 compiled: build/compiled/.made  ## The hot modules compiled by mypyc into build/compiled (takes a C compiler and a minute)
 

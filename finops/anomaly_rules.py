@@ -15,6 +15,10 @@ from finops.money import PICO_PER_USD
 
 SHORT_SECONDS, LONG_SECONDS = 300, 1800
 """Abnormal in both windows is critical: it goes on, and it has for long."""
+MANY_FACTOR = 2
+"""With so many times the least number of calls, one dear call misleads less ..."""
+NORMAL_PART = Fraction(1, 2)
+"""... and it is enough that the others come to this part of the baseline."""
 URGENT_FACTOR = 10
 """So many times the abnormal is critical at once."""
 FLOOR_PICO_DEFAULT = PICO_PER_USD // 10
@@ -33,7 +37,7 @@ class Rule(StrEnum):
     """What was found. The values are stored and told: never rename one."""
 
     RATE = "rate"
-    """The multiple of the baseline, even without the dearest call of the window."""
+    """The multiple of the baseline, and not by one dear call alone."""
     URGENT = "urgent"
     """``URGENT_FACTOR`` times that."""
     SUSTAINED = "sustained"
@@ -95,14 +99,23 @@ def find(evidence: Evidence, rules: Rules) -> tuple[Severity, Rule] | None:
         short = _reaches(evidence, rules, evidence.short_pico, SHORT_SECONDS)
         if short and _reaches(evidence, rules, evidence.long_pico, LONG_SECONDS):
             return Severity.CRITICAL, Rule.SUSTAINED
-        if _reaches(evidence, rules, evidence.spend_pico - evidence.largest_pico, rules.window_seconds):
+        abnormal = _reaches(evidence, rules, evidence.spend_pico, rules.window_seconds)
+        if abnormal and _lasting(evidence, rules):
             return Severity.WARNING, Rule.RATE
     if evidence.largest_pico >= rules.single_call_pico:
         return Severity.WARNING, Rule.SINGLE_CALL
     return None
 
 
-def _reaches(evidence: Evidence, rules: Rules, spend_pico: int, seconds: int, factor: int = 1) -> bool:
+def _lasting(evidence: Evidence, rules: Rules) -> bool:
+    """Whether one dear call is not all there is: the rest is abnormal by itself or, of many calls, nearly normal."""
+    assert evidence.spend_pico is not None
+    many = evidence.calls >= MANY_FACTOR * rules.calls_min
+    part = NORMAL_PART / Fraction(evidence.multiplier(rules)) if many else 1
+    return _reaches(evidence, rules, evidence.spend_pico - evidence.largest_pico, rules.window_seconds, part)
+
+
+def _reaches(evidence: Evidence, rules: Rules, spend_pico: int, seconds: int, factor: int | Fraction = 1) -> bool:
     """Whether the spend in a window of ``seconds`` is ``factor`` times the abnormal or more."""
     assert evidence.baseline_pico_per_hour is not None
     abnormal = Fraction(evidence.baseline_pico_per_hour) * Fraction(evidence.multiplier(rules)) * factor

@@ -106,6 +106,24 @@ class Fastest(NamedTuple):
     """How many sessions are active."""
 
 
+class AgentBurn(NamedTuple):
+    """What all sessions of one agent spent inside the window."""
+
+    org_id: str
+    agent_id: str
+    spend_pico: int | None
+    """None where the window has calls and not one has a price."""
+
+
+class BurnGauges(NamedTuple):
+    """What burns now, by agent."""
+
+    agents: Sequence[AgentBurn]
+    """The fastest first."""
+    anomalies: Sequence[tuple[str, str, str, int]]
+    """Organisation, agent, severity, open anomalies."""
+
+
 class CacheStep(NamedTuple):
     """What caching did in one step of time."""
 

@@ -20,12 +20,7 @@ from uuid import uuid4
 from starlette.applications import Starlette
 
 from finops.access import Scope
-from finops.anomaly_rules import Rules
-from finops.money import pico
-from ledger.anomalies import AnomalyReports
-from ledger.anomaly_pass import AnomalyPass
 from ledger.audit import AuditTrail
-from ledger.baselines import BaselineStore
 from ledger.catalogue import bundled_catalogue
 from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
@@ -37,7 +32,7 @@ from ledger.pool import EVERYBODY, NOBODY, Pool, patience_of, pool
 from ledger.rates import RateStore
 from ledger.reports import Reports
 from ledger.reprice import Repricing
-from ledger.session_heads import SessionHeadsPass, raise_window
+from ledger.session_heads import raise_window
 from ledger.sessions import SessionReports
 from ledger.tenants import speaking_for
 from ledger.tokens import TokenStore, any_with
@@ -46,10 +41,8 @@ from query_api.alert_wiring import alert_handlers, courier_of
 from query_api.alerting.courier import Courier
 from query_api.application import application
 from query_api.auth import Gate
-from query_api.burn_routes import BurnHandlers
+from query_api.burn_wiring import burn_handlers, burn_passes
 from query_api.endpoints.audit import AuditEndpoints
-from query_api.endpoints.baselines import BaselineEndpoints
-from query_api.endpoints.burning import Burning, BurnRules
 from query_api.endpoints.costs import Costs
 from query_api.endpoints.deployments import DeploymentEndpoints
 from query_api.endpoints.drill_down import DrillDownEndpoints
@@ -101,23 +94,10 @@ def rate_handlers(connections: Pool, rates: RateStore, sweeper: Sweeper) -> Rate
     )
 
 
-def anomaly_rules(settings: Settings) -> Rules:
-    """What is abnormal where an agent has nothing of its own."""
-    return Rules(
-        settings.window_seconds,
-        settings.anomaly_multiplier,
-        pico(settings.anomaly_floor_usd),
-        settings.anomaly_calls_min,
-        pico(settings.single_call_usd),
-    )
-
-
 def judge_passes(settings: Settings, connections: Pool) -> list[JudgePass]:
     """What the leader does in every round, in this order."""
-    rules = anomaly_rules(settings)
     return [
-        AnomalyPass(connections, rules),
-        SessionHeadsPass(connections, settings.window_seconds, settings.idle_seconds),
+        *burn_passes(settings, connections),
     ]
 
 
@@ -148,22 +128,20 @@ def build(
     """The application over open pools; that of the exports is their own, so that they never keep others waiting."""
     reports, sessions = Reports(connections), SessionReports(connections)
     neighbours = Neighbours(settings.collector_url, settings.provider_urls, settings.docker_host)
-    rules = BurnRules(settings.idle_seconds, anomaly_rules(settings))
-    burning = Burning(sessions, AnomalyReports(connections), rules)
     exports = export_endpoints(settings, connections, exporting)
-    alerts = alert_handlers(connections, courier)
+    alerts, burn = alert_handlers(connections, courier), burn_handlers(settings, connections)
     handlers = Handlers(
         costs=Costs(reports, lambda: started_at),
         general=GeneralCosts(
             CostReport(connections), Limits(settings.window_days_max, settings.entries_window_days_max)
         ),
-        burn=BurnHandlers(burning, BaselineEndpoints(BaselineStore(connections))),
+        burn=burn,
         exports=exports,
         drill_down=DrillDownEndpoints(sessions, CoverageReports(connections)),
         rates=rate_handlers(connections, rates, sweeper),
         alerts=alerts,
         health=Health(reports, neighbours, life, http_status, time.monotonic, {"judge": judge.component}),
-        prometheus=Prometheus(reports, judge, exports, alerts.alerts),
+        prometheus=Prometheus(reports, judge, burn.gauges, exports, alerts.alerts),
         otlp_grpc=str(settings.otlp_grpc),
     )
     return application(table(handlers, _version()), Gate(TokenStore(connections), time.monotonic), now, speaking_for)

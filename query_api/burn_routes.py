@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from finops.access import Scope
 from query_api.burn_answers import ANOMALIES, ANOMALY, BASELINE, BURN_RATE
+from query_api.burn_metrics import BurnMetrics
 from query_api.endpoints import baselines
 from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning
@@ -17,6 +18,7 @@ class BurnHandlers(NamedTuple):
 
     burning: Burning
     baselines: BaselineEndpoints
+    gauges: BurnMetrics
 
 
 def burn_rows(prefix: str, to: BurnHandlers) -> list[Endpoint]:

@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from burning_world import USD, calls, spend
+from burning_world import USD, Spent, calls, spend
 
 from finops.anomaly_rules import Rules
 from finops.reports import NO_FILTERS, Filters
 from ledger.anomalies import AnomalyReports
 from ledger.anomaly_pass import AnomalyPass
 from ledger.baselines import BaselineStore
+from ledger.burn_gauges import BurnReports
 from ledger.pool import Pool
 
 START = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -163,3 +164,14 @@ async def test_history_by_page_by_session_and_by_state(judge: AnomalyPass, ledge
     assert [anomaly.session_id for anomaly in one] == ["s-1"]
     assert await reports.page(limit=9, before=None, **asked | {"is_open": False}) == []
     assert len(await reports.page(limit=9, before=None, **asked | {"is_open": True})) == 3
+
+
+async def test_gauges_tell_what_each_agent_burns_and_what_is_open(judge: AnomalyPass, ledger_pool: Pool) -> None:
+    await runaway(ledger_pool)
+    await runaway(ledger_pool, 0.01, "modest")
+    await spend(ledger_pool, [Spent(at(50), None, "s", "unpriced"), Spent(at(-601), USD, "s", "before")])
+    await judge.run(at(100))
+    gauges = await BurnReports(ledger_pool).gauges(at(100), 600, NO_FILTERS)
+    assert gauges.agents == [("default", "agent", 11 * USD // 10), ("default", "unpriced", None)]
+    assert gauges.anomalies == [("default", "agent", "warning", 1)]
+    assert await BurnReports(ledger_pool).gauges(at(100), 600, Filters(orgs=("other",))) == ([], [])

@@ -14,7 +14,8 @@ import collector.settings
 import query_api.settings
 from finops.access import Grant
 from finops.alert_listing import AlertCounts
-from finops.reports import Lifetime
+from finops.reports import AgentBurn, BurnGauges, Lifetime
+from query_api.burn_metrics import burn_families
 from query_api.endpoints.alerts import AlertEndpoints
 from query_api.endpoints.exports import ExportEndpoints, Limits
 from query_api.endpoints.prometheus import HighWater, families
@@ -95,6 +96,7 @@ def test_the_metrics_page_has_every_metric_and_no_other() -> None:
     own = {family.name for family in collector.metrics.TABLE}
     printed = families(Lifetime([], 0, 0, 0, 0, 0), HighWater())
     printed += [family for others in (judged(), exported(), alerted()) for family in asyncio.run(others)]
+    printed += burn_families(BurnGauges([AgentBurn("", "", 0)], [("", "", "warning", 1)]), 600)
     served = {family.name + sample.suffix for family in printed for sample in family.samples}
     served |= {f"{family.name}_total" for family in printed if family.kind == "counter"}
     assert {name for row in rows("metrics.md") for name in quoted(row[0])} == own | served

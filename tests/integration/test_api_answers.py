@@ -16,6 +16,7 @@ from finops.spans import LedgerUnavailable
 from ledger.anomalies import AnomalyReports
 from ledger.audit import AuditTrail
 from ledger.baselines import BaselineStore
+from ledger.burn_gauges import BurnReports
 from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
 from ledger.exports import Exports
@@ -29,6 +30,7 @@ from query_api.__main__ import rate_handlers
 from query_api.alert_wiring import alert_handlers, courier_of
 from query_api.application import application
 from query_api.auth import REMEMBERED_SECONDS, Gate
+from query_api.burn_metrics import BurnMetrics
 from query_api.burn_routes import BurnHandlers
 from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning, BurnRules
@@ -68,11 +70,12 @@ class World:
 
     def endpoints(self) -> list[Endpoint]:
         reports, sessions = Reports(self.pool), SessionReports(self.pool)
+        gauges = BurnMetrics(BurnReports(self.pool), 600, self.monotonic)
         burning = Burning(sessions, AnomalyReports(self.pool), BurnRules(1800, Rules()))
         handlers = Handlers(
             costs=Costs(reports, lambda: NOW),
             general=GeneralCosts(CostReport(self.pool), Limits(400, 31)),
-            burn=BurnHandlers(burning, BaselineEndpoints(BaselineStore(self.pool))),
+            burn=BurnHandlers(burning, BaselineEndpoints(BaselineStore(self.pool)), gauges),
             exports=ExportEndpoints(Exports(self.pool), AuditTrail(self.pool), ExportLimits(2, 400, 1.0)),
             drill_down=DrillDownEndpoints(sessions, CoverageReports(self.pool)),
             rates=rate_handlers(self.pool, RateStore(), Sweeper(UnpricedCalls(self.pool, RateStore()))),

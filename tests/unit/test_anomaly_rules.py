@@ -48,8 +48,10 @@ WARNING, URGENT, SUSTAINED, SINGLE = (
 )
 
 FOUND = {
-    "the multiple even without the dearest call": (evidence(0.47), WARNING),
-    "the multiple only with the dearest call": (evidence(0.45), None),
+    "the multiple even without the dearest of few calls": (evidence(0.47, calls=5), WARNING),
+    "the multiple only with the dearest of few calls": (evidence(0.45, calls=5), None),
+    "of many calls the rest is half of normal": (evidence(0.45, largest_pico=40 * USD // 100), WARNING),
+    "of many calls the rest is less than that": (evidence(0.45, largest_pico=41 * USD // 100), None),
     "less than the multiple": (evidence(0.41), None),
     "ten times the multiple": (evidence(4.2), URGENT),
     "both windows": (evidence(1.5, short_pico=USD // 4, long_pico=3 * USD // 2), SUSTAINED),
