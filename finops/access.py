@@ -20,6 +20,8 @@ class Scope(StrEnum):
     """Put and delete baselines."""
     BUDGETS = "budgets:write"
     """Put and delete budgets."""
+    DECIDE = "budgets:decide"
+    """Ask whether a call may be made."""
     ALERTS = "alerts:write"
     """Say where alerts go, try it, and silence alerts."""
     ADMIN = "admin"
@@ -36,10 +38,10 @@ class Grant(NamedTuple):
     """None: every organisation."""
 
     def allows(self, scope: Scope) -> bool:
-        """Whether this token may do what ``scope`` guards. A reader may also scrape."""
+        """Whether this token may do what ``scope`` guards. A reader may also scrape and ask budgets."""
         if Scope.ADMIN in self.scopes or scope in self.scopes:
             return True
-        return scope is Scope.METRICS and Scope.READ in self.scopes
+        return scope in (Scope.METRICS, Scope.DECIDE) and Scope.READ in self.scopes
 
 
 def token_digest(secret: str) -> bytes:

@@ -70,13 +70,28 @@ async def look(pool: Pool) -> AsyncIterator[Look]:
     """Opens one look; raises ``LedgerUnavailable`` where the database cannot answer in time."""
     async with _connected(pool) as connection:
         await connection.execute(query("report_isolation"))
-        told = {"speaks_for": spoken_for()}
-        row = await (await connection.execute(query("report_complete_through"), told)).fetchone()
-        assert row is not None
-        through, pending, _ = row
-        assert isinstance(through, datetime)
-        assert isinstance(pending, int)
-        yield Look(connection, through, pending)
+        yield await _look_through(connection)
+
+
+@asynccontextmanager
+async def look_and_write(pool: Pool) -> AsyncIterator[Look]:
+    """A transaction whose changes rest on one look.
+
+    Where somebody else has changed the same rows since, it is ``LedgerUnavailable`` and nothing is changed: try again.
+    """
+    async with _connected(pool) as connection, connection.transaction():
+        await connection.execute(query("report_isolation_writing"))
+        yield await _look_through(connection)
+
+
+async def _look_through(connection: Connection) -> Look:
+    told = {"speaks_for": spoken_for()}
+    row = await (await connection.execute(query("report_complete_through"), told)).fetchone()
+    assert row is not None
+    through, pending, _ = row
+    assert isinstance(through, datetime)
+    assert isinstance(pending, int)
+    return Look(connection, through, pending)
 
 
 def filter_values(filters: Filters) -> dict[str, object]:

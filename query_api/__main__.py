@@ -41,6 +41,7 @@ from query_api.alert_wiring import alert_handlers, courier_of
 from query_api.alerting.courier import Courier
 from query_api.application import application
 from query_api.auth import Gate
+from query_api.budget_wiring import budget_handlers, budget_watch
 from query_api.burn_wiring import burn_handlers, burn_passes
 from query_api.endpoints.audit import AuditEndpoints
 from query_api.endpoints.costs import Costs
@@ -98,6 +99,7 @@ def judge_passes(settings: Settings, connections: Pool) -> list[JudgePass]:
     """What the leader does in every round, in this order."""
     return [
         *burn_passes(settings, connections),
+        budget_watch(settings, connections),
     ]
 
 
@@ -128,7 +130,7 @@ def build(
     """The application over open pools; that of the exports is their own, so that they never keep others waiting."""
     reports, sessions = Reports(connections), SessionReports(connections)
     neighbours = Neighbours(settings.collector_url, settings.provider_urls, settings.docker_host)
-    exports = export_endpoints(settings, connections, exporting)
+    exports, budgets = export_endpoints(settings, connections, exporting), budget_handlers(settings, connections, rates)
     alerts, burn = alert_handlers(connections, courier), burn_handlers(settings, connections)
     handlers = Handlers(
         costs=Costs(reports, lambda: started_at),
@@ -140,8 +142,9 @@ def build(
         drill_down=DrillDownEndpoints(sessions, CoverageReports(connections)),
         rates=rate_handlers(connections, rates, sweeper),
         alerts=alerts,
+        budgets=budgets,
         health=Health(reports, neighbours, life, http_status, time.monotonic, {"judge": judge.component}),
-        prometheus=Prometheus(reports, judge, burn.gauges, exports, alerts.alerts),
+        prometheus=Prometheus(reports, judge, burn.gauges, exports, alerts.alerts, budgets.gauges),
         otlp_grpc=str(settings.otlp_grpc),
     )
     return application(table(handlers, _version()), Gate(TokenStore(connections), time.monotonic), now, speaking_for)

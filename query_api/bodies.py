@@ -10,6 +10,9 @@ NAME_LENGTH_MAX = 200
 """Characters of a name; three of them fit in one key of the database, whatever the script."""
 PROSE_LENGTH_MAX = 1024
 TEXTS_MAX = 100
+DECIMALS_MAX = 12
+"""Decimals of an amount of money: a pico-dollar is the least there is."""
+DIGITS_MAX = 28
 
 
 class BodyReader:
@@ -49,6 +52,21 @@ class BodyReader:
             self.fault(name, "must be a number")
             return None
         return value
+
+    def dollars(self, name: str, most: Decimal, *, required: bool = False) -> Decimal | None:
+        """USD from 0 to ``most``, to the pico-dollar; None where absent or at fault."""
+        amount = self.amount(name, required=required)
+        if amount is None:
+            return None
+        if amount < 0:
+            self.fault(name, "must not be negative")
+        elif amount > most:
+            self.fault(name, f"must not be more than {most}")
+        elif amount and (amount.adjusted() < -DECIMALS_MAX or too_long(amount)):
+            self.fault(name, f"must not have more than {DECIMALS_MAX} decimals or {DIGITS_MAX} digits")
+        else:
+            return amount
+        return None
 
     def flag(self, name: str) -> bool:
         """true or false; False where absent or at fault."""
@@ -111,6 +129,11 @@ class BodyReader:
         if value is None and required:
             self.fault(name, "is required")
         return value
+
+
+def too_long(amount: Decimal) -> bool:
+    """Whether the ledger cannot keep every digit of an amount."""
+    return len(amount.as_tuple().digits) > DIGITS_MAX or amount.scaleb(DECIMALS_MAX) % 1 != 0
 
 
 def storable(text: str) -> bool:

@@ -11,6 +11,7 @@ from query_api.answers import (
     ROI_STATS,
     TREND,
 )
+from query_api.budget_routes import BudgetHandlers, budget_rows
 from query_api.burn_routes import BurnHandlers, burn_rows
 from query_api.cost_answers import COST_PAGE
 from query_api.drill_down_answers import COVERAGE, SESSION, TRACE
@@ -56,6 +57,7 @@ class Handlers(NamedTuple):
     drill_down: DrillDownEndpoints
     rates: RateHandlers
     alerts: AlertHandlers
+    budgets: BudgetHandlers
     health: Health
     prometheus: Prometheus
     otlp_grpc: str
@@ -70,6 +72,7 @@ def table(to: Handlers, version: str) -> list[Endpoint]:
         *export_rows(PREFIX, to.exports),
         *rate_rows(PREFIX, to.rates),
         *alert_rows(PREFIX, to.alerts),
+        *budget_rows(PREFIX, to.budgets),
         *_actuator(to),
         *_page(to.otlp_grpc),
     ]

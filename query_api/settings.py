@@ -76,6 +76,12 @@ class Settings:
     alert_resend_seconds: int
     alert_give_up_seconds: int
     alert_keep_days: int
+    budgets_max: int
+    budget_every_ms: int
+    budget_fresh_ms: int
+    budget_stale_ms: int
+    budget_remembered_max: int
+    budget_series_max: int
     collector_url: str | None
     provider_urls: Mapping[str, str]
     docker_host: str | None
@@ -225,6 +231,20 @@ VARIABLES: dict[str, Variable] = {
         "FINOPS_ALERT_GIVE_UP_SECONDS", _count(60, 2_592_000), "86400", "of failing until a delivery is given up"
     ),
     "alert_keep_days": Variable("FINOPS_ALERT_KEEP_DAYS", _count(1, 36_500), "400", "for which alerts are kept"),
+    "budgets_max": Variable("FINOPS_BUDGETS_MAX", _count(1, 10_000), "1000", "budgets that can be stated"),
+    "budget_every_ms": Variable(
+        "FINOPS_BUDGET_EVERY_MS", _count(100, 3_600_000), "10000", "between two looks of the judge at one budget"
+    ),
+    "budget_fresh_ms": Variable(
+        "FINOPS_BUDGET_FRESH_MS", _count(0, 60_000), "1000", "until a decision has a spend read anew"
+    ),
+    "budget_stale_ms": Variable(
+        "FINOPS_BUDGET_STALE_MS", _count(0, 600_000), "5000", "age of the oldest spend a decision rests on"
+    ),
+    "budget_remembered_max": Variable(
+        "FINOPS_BUDGET_REMEMBERED_MAX", _count(1, 1_000_000), "20000", "spends remembered for decisions"
+    ),
+    "budget_series_max": Variable("FINOPS_BUDGET_SERIES_MAX", _count(0, 10_000), "100", "budgets with gauges"),
     "collector_url": Variable("FINOPS_COLLECTOR_URL", _url_or_off, _READY, "asked for health; off: not asked"),
     "provider_urls": Variable("FINOPS_PROVIDERS", _providers, "", "name=url,... of API providers asked for health"),
     "docker_host": Variable("DOCKER_HOST", _docker, "", "asked for health where set"),

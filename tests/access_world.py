@@ -5,15 +5,19 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import httpx2
+from budget_world import a_budget
 from repricing_world import a_ledger, call, statement
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from finops.access import Scope, token_digest
+from finops.budgets import BudgetScope
 from finops.spans import Dimensions, Rejected, SpanRecord
 from ledger.baselines import BaselineStore
+from ledger.budgets import BudgetStore
 from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.tokens import register, revoke
@@ -30,6 +34,7 @@ from query_api.unpriced import Sweeper
 OWN, OTHER = "okapi", "zebra"
 """Everything an organisation is called by holds its name, so that a leak can be seen."""
 TRACES = {OWN: "0a" * 16, OTHER: "0b" * 16}
+BUDGETS = {OWN: str(UUID(int=0xA)), OTHER: str(UUID(int=0xB))}
 SETTINGS = {"FINOPS_DATABASE_URL": "postgresql://nowhere/finops", "FINOPS_COLLECTOR_URL": "off"}
 
 
@@ -98,7 +103,7 @@ async def make_tokens(pool: Pool) -> None:
                     await token(caller, scope, {scope})
                     await revoke(connection, f"{caller.name} {scope}")
                 elif caller.name == "every other scope":
-                    implied = {Scope.READ} if scope is Scope.METRICS else set()
+                    implied = {Scope.READ} if scope in (Scope.METRICS, Scope.DECIDE) else set()
                     await token(caller, scope, set(Scope) - {scope, Scope.ADMIN} - implied)
             for caller in SOMEBODY:
                 if caller.scoped:
@@ -131,6 +136,8 @@ async def fill(pool: Pool) -> None:
     for number, org in ((10, OWN), (20, OTHER)):
         rejected = [Rejected("span_too_old", f"{org}-detail", tenant=org)]
         await ledger.append(list(calls_of(org, number, now_ns)), rejected, now_ns)
+        owned: Any = {"budget_id": BUDGETS[org], "name": f"{org}-budget", "updated_by": f"{org}-author"}
+        await BudgetStore(pool).add(a_budget(10, scope=BudgetScope(org=(org,)), **owned), 10)
         await BaselineStore(pool).put(org, f"{org}-agent", Decimal("0.000001"), f"{org}-author")
         async with pool.connection() as connection:
             rate = statement("0.001", f"{org}-model", org_id=org, author=f"{org}-author", reason=f"{org}-reason")
@@ -180,6 +187,7 @@ def client(app: Starlette) -> httpx2.AsyncClient:
 SAMPLES: dict[str, Callable[[str], str]] = {
     "sessions/{id:text}": lambda org: f"{org}-session",
     "traces/{id:text}": TRACES.__getitem__,
+    "budgets/{id:text}": BUDGETS.__getitem__,
 }
 """What is in the ledger under an id, by the end of the path; any other path gets a name nobody has."""
 

@@ -10,7 +10,7 @@ from finops.agent_names import agent_name
 from finops.burn import MULTIPLIER_MAX, MULTIPLIER_MIN
 from finops.reports import Baseline, Filters
 from query_api.auth import other_organisation, within
-from query_api.bodies import BodyReader
+from query_api.bodies import DECIMALS_MAX, DIGITS_MAX, BodyReader, too_long
 from query_api.burn_answers import BASELINE
 from query_api.exchange import Answer, Ask, told
 from query_api.parameters import filters_of
@@ -20,8 +20,6 @@ from query_api.wire import encode
 
 FIELD, MULTIPLIER = "baselineUsdPerHour", "anomalyMultiplier"
 BASELINE_USD_PER_HOUR_MAX = Decimal(1_000_000_000)
-DECIMALS_MAX = 12
-DIGITS_MAX = 28
 KEY_BYTES_MAX = 2000
 """What a key of the database holds."""
 BODY: Schema = {
@@ -82,26 +80,15 @@ class BaselineEndpoints:
 def _stated(raw: object) -> tuple[Decimal, Decimal | None]:
     """The baseline, and the multiplier where one is stated."""
     body = BodyReader(raw)
-    amount = body.amount(FIELD, required=True)
-    if amount is not None:
-        if amount < 0:
-            body.fault(FIELD, "must not be negative")
-        elif amount > BASELINE_USD_PER_HOUR_MAX:
-            body.fault(FIELD, f"must not be more than {BASELINE_USD_PER_HOUR_MAX}")
-        elif amount and (amount.adjusted() < -DECIMALS_MAX or _too_long(amount)):
-            body.fault(FIELD, f"must not have more than {DECIMALS_MAX} decimals or {DIGITS_MAX} digits")
+    amount = body.dollars(FIELD, BASELINE_USD_PER_HOUR_MAX, required=True)
     multiplier = body.amount(MULTIPLIER)
     if multiplier is not None and not MULTIPLIER_MIN <= multiplier <= MULTIPLIER_MAX:
         body.fault(MULTIPLIER, f"must be a number from {MULTIPLIER_MIN} to {MULTIPLIER_MAX}")
-    elif multiplier is not None and _too_long(multiplier):
+    elif multiplier is not None and too_long(multiplier):
         body.fault(MULTIPLIER, f"must not have more than {DECIMALS_MAX} decimals or {DIGITS_MAX} digits")
     body.finish()
     assert amount is not None
     return amount, multiplier
-
-
-def _too_long(amount: Decimal) -> bool:
-    return len(amount.as_tuple().digits) > DIGITS_MAX or amount.scaleb(DECIMALS_MAX) % 1 != 0
 
 
 def _org(grant: Grant, asked: str | None) -> str:

@@ -1,2 +1,2 @@
--- Since when single entries are kept; null: for good. Called by ledger.costs and ledger.exports.
+-- Since when single entries are kept; null: for good. Called by ledger.costs, ledger.exports and ledger.spending.
 select entries_since from storage_progress

@@ -70,6 +70,11 @@ begin
             ('rates', 'shared', 'org_id'),
             ('baselines', 'shared', 'org_id'),
             ('deployments', 'common', ''),
+            ('budgets', 'own', '(case jsonb_array_length(scope -> ''org'') when 1 then scope -> ''org'' ->> 0 end)'),
+            (
+                'budget_firings', 'own',
+                '(select b.scope -> ''org'' ->> 0 from budgets b where b.budget_id = budget_firings.budget_id)'
+            ),
             ('alerts', 'own', 'org_id'),
             ('alert_destinations', 'shared', 'org_id'),
             ('alert_silences', 'shared', 'org_id')

@@ -27,6 +27,7 @@ grant select, insert, update, delete on unpriced, baselines, deployments to fino
 grant select, update on append_heads, rate_epoch, audit_head to finops_api;
 grant select on suspense, intake, storage_progress, tokens to finops_api;
 grant update (last_used_at) on tokens to finops_api;
+grant select, insert, update, delete on budgets, budget_firings to finops_api;
 grant select, insert, update, delete on alerts, alert_destinations, alert_deliveries, alert_silences to finops_api;
 
 -- The jobs let go of what is old. Continuous aggregates and chunks want their owner: with TimescaleDB the jobs connect as it.
@@ -39,5 +40,5 @@ grant select on
     entries, spans, usage_15m, usage_1d, session_slots, suspense, intake, unpriced, rates, rate_epoch, deployments,
     baselines, audit, reprice_runs, service_starts, storage_progress, dirty_ranges, alerts, alert_deliveries,
     alert_silences, session_heads, anomalies, agent_hours, spend_15m, spend_1d, session_spend, session_anomalies,
-    agent_baselines
+    agent_baselines, budgets, budget_firings
 to finops_reader;

@@ -8,13 +8,17 @@ from pathlib import Path
 from unittest.mock import AsyncMock, Mock
 
 import pytest
+from budget_world import NOW, a_budget
 
 import collector.metrics
 import collector.settings
 import query_api.settings
 from finops.access import Grant
 from finops.alert_listing import AlertCounts
+from finops.budget_periods import Span
+from finops.budgets import Spend, Standing
 from finops.reports import AgentBurn, BurnGauges, Lifetime
+from query_api.budget_gauges import gauges
 from query_api.burn_metrics import burn_families
 from query_api.endpoints.alerts import AlertEndpoints
 from query_api.endpoints.exports import ExportEndpoints, Limits
@@ -97,6 +101,8 @@ def test_the_metrics_page_has_every_metric_and_no_other() -> None:
     printed = families(Lifetime([], 0, 0, 0, 0, 0), HighWater())
     printed += [family for others in (judged(), exported(), alerted()) for family in asyncio.run(others)]
     printed += burn_families(BurnGauges([AgentBurn("", "", 0)], [("", "", "warning", 1)]), 600)
+    budget = Standing(a_budget(), "", Span(NOW, NOW), 1, Spend())
+    printed += gauges([[budget]], 1)
     served = {family.name + sample.suffix for family in printed for sample in family.samples}
     served |= {f"{family.name}_total" for family in printed if family.kind == "counter"}
     assert {name for row in rows("metrics.md") for name in quoted(row[0])} == own | served

@@ -30,6 +30,7 @@ from query_api.__main__ import rate_handlers
 from query_api.alert_wiring import alert_handlers, courier_of
 from query_api.application import application
 from query_api.auth import REMEMBERED_SECONDS, Gate
+from query_api.budget_wiring import budget_handlers
 from query_api.burn_metrics import BurnMetrics
 from query_api.burn_routes import BurnHandlers
 from query_api.endpoints.baselines import BaselineEndpoints
@@ -80,6 +81,7 @@ class World:
             drill_down=DrillDownEndpoints(sessions, CoverageReports(self.pool)),
             rates=rate_handlers(self.pool, RateStore(), Sweeper(UnpricedCalls(self.pool, RateStore()))),
             alerts=alert_handlers(self.pool, courier_of(read_settings(SETTINGS), self.pool, lambda: NOW, lambda: 1.0)),
+            budgets=budget_handlers(read_settings(SETTINGS), self.pool, RateStore()),
             health=Health(reports, self.neighbours, self.life, self.probe, self.monotonic),
             prometheus=Prometheus(reports),
             otlp_grpc='collector:14317"<',

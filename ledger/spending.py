@@ -1,0 +1,93 @@
+"""What was spent in a period by those a budget counts: exact, from the ledger, as of one moment.
+
+Organisations, teams, agents, models and environments are read from the sums, and where late entries are not in those
+yet, from the entries. Sessions and users are known to entries only. What a budget makes of it is left to ``finops``.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from finops.budget_periods import Span
+from finops.budgets import BudgetScope, Dimension, Spend
+from ledger.pool import Connection
+from ledger.reading import Look
+from sql import query
+
+MEMBERS_MAX = 10_000
+"""Members of one budget in one answer; those that spent most are kept."""
+
+_QUARTER = timedelta(minutes=15)
+_DAY = timedelta(days=1)
+_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+_BY_CALL = (Dimension.SESSION, Dimension.USER)
+
+
+def knows_calls(scope: BudgetScope, each: Dimension | None) -> bool:
+    """Whether the sums cannot answer, because sessions or users are asked for."""
+    return each in _BY_CALL or scope.session is not None or scope.user is not None
+
+
+async def spend(ledger: Look, scope: BudgetScope, span: Span) -> Spend:
+    """What all calls in ``scope`` cost together."""
+    found = await spend_by_member(ledger, scope, None, span, 1)
+    return found.get("") or Spend(complete=await _complete(ledger, scope, None, span))
+
+
+async def spend_by_member(
+    ledger: Look, scope: BudgetScope, each: Dimension | None, span: Span, limit: int = MEMBERS_MAX
+) -> dict[str, Spend]:
+    """What the calls of each member cost, the highest first; members without a call are left out."""
+    values = {**scope._asdict(), **_bounds(span), "each": None if each is None else each.value, "limit": limit}
+    rows = await ledger.rows(_query_of(ledger, scope, each), _lists(values))
+    complete = await _complete(ledger, scope, each, span)
+    return {row[0]: Spend(int(row[1]), row[2], row[3], complete) for row in rows}
+
+
+async def members_since(
+    connection: Connection, scope: BudgetScope, each: Dimension, span: Span, recorded_since: datetime
+) -> list[str]:
+    """Sessions or users of whom something of ``span`` was recorded since then."""
+    values = {**scope._asdict(), "start": span.start, "end": span.end, "each": each.value}
+    values |= {"recorded_since": int(recorded_since.timestamp()), "limit": MEMBERS_MAX}
+    rows = await (await connection.execute(query("spend_members_since"), _lists(values))).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def _query_of(ledger: Look, scope: BudgetScope, each: Dimension | None) -> str:
+    if not knows_calls(scope, each):
+        return "spend_by_group_late" if ledger.pending_ranges else "spend_by_group"
+    if scope.session is not None:
+        return "spend_of_sessions"
+    return "spend_of_users" if scope.user is not None and "" not in scope.user else "spend_by_call"
+
+
+def _bounds(span: Span) -> dict[str, datetime]:
+    """The period in whole UTC days, and the quarter hours before and after them."""
+    first_quarter = min(_next(span.start, _QUARTER), span.end)
+    first_day = min(_next(first_quarter, _DAY), span.end)
+    last_day = max(_next(span.end - _DAY + timedelta(microseconds=1), _DAY), first_day)
+    return {
+        "start": span.start,
+        "first_quarter": first_quarter,
+        "first_day": first_day,
+        "last_day": min(last_day, span.end),
+        "end": span.end,
+    }
+
+
+def _next(instant: datetime, width: timedelta) -> datetime:
+    """The first bucket of ``width`` that begins at or after the instant."""
+    return _ORIGIN - ((_ORIGIN - instant) // width) * width
+
+
+def _lists(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+async def _complete(ledger: Look, scope: BudgetScope, each: Dimension | None, span: Span) -> bool:
+    """Whether everything of the period can still be read; sums stay for good, entries need not."""
+    if not knows_calls(scope, each):
+        return True
+    rows: Sequence[Sequence[Any]] = await ledger.rows("entries_since", {})
+    return all(kept_since is None or kept_since <= span.start for (kept_since,) in rows)

@@ -1,0 +1,77 @@
+"""Where the budgets of a caller stand, quickly: what was read from the ledger a moment ago serves many questions."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from finops.budget_periods import Span, period_at
+from finops.budgets import Budget, BudgetIndex, Caller, Spend, Standing
+from finops.price_book import PriceBook
+from query_api.remembered import Freshness, Remembered
+
+
+class BudgetReports(Protocol):
+    """What is asked of the ledger."""
+
+    def shows(self, budget: Budget) -> bool: ...
+    async def budgets(self) -> list[Budget]: ...
+    async def spend(self, budget: Budget, member: str, span: Span) -> Spend: ...
+    async def members(self, budget: Budget, span: Span) -> dict[str, Spend]: ...
+    async def book(self) -> PriceBook: ...
+
+
+class Stood(NamedTuple):
+    """Where budgets stand, and how old the oldest figure in it is."""
+
+    standings: list[Standing]
+    age_seconds: float
+
+
+class BudgetDesk:
+    """Answers from memory while it is fresh enough; a change of budgets in this process is seen at once."""
+
+    def __init__(self, reports: BudgetReports, freshness: Freshness, monotonic: Callable[[], float]) -> None:
+        self.reports = reports
+        self._index: Remembered[BudgetIndex] = Remembered(freshness, monotonic)
+        self._spends: Remembered[Spend] = Remembered(freshness, monotonic)
+        self._members: Remembered[dict[str, Spend]] = Remembered(freshness, monotonic)
+        self._books: Remembered[PriceBook] = Remembered(freshness, monotonic)
+
+    async def book(self) -> PriceBook:
+        """The price book of a moment ago."""
+        return (await self._books.get("book", self.reports.book))[0]
+
+    async def budgets(self) -> tuple[BudgetIndex, float]:
+        """Every budget as of a moment ago, and that moment's age in seconds."""
+        return await self._index.get("budgets", self._read_index)
+
+    async def of(self, caller: Caller, now: datetime) -> Stood:
+        """Where every budget stands that counts ``caller``."""
+        index, age = await self.budgets()
+        asked = [self._standing(budget, budget.member_of(caller), now) for budget in index.of(caller)]
+        found = await asyncio.gather(*asked) if len(asked) > 1 else [await one for one in asked]
+        return Stood([one for one, _ in found], max([age, *(its for _, its in found)]))
+
+    async def members(self, budget: Budget, now: datetime) -> dict[str, Spend]:
+        """What the members of one budget had spent a moment ago."""
+        span = period_at(budget.rule, now)
+        return (await self._members.get(_key(budget, "", span), lambda: self.reports.members(budget, span)))[0]
+
+    def changed(self) -> None:
+        """Budgets were changed here."""
+        self._index.forget()
+
+    async def _standing(self, budget: Budget, member: str, now: datetime) -> tuple[Standing, float]:
+        span = period_at(budget.rule, now)
+        key = _key(budget, member, span)
+        spend, age = await self._spends.get(key, lambda: self.reports.spend(budget, member, span))
+        return Standing(budget, member, span, budget.limit_at(now), spend), age
+
+    async def _read_index(self) -> BudgetIndex:
+        return BudgetIndex(await self.reports.budgets())
+
+
+def _key(budget: Budget, member: str, span: Span) -> tuple[object, ...]:
+    """A new calendar period, or a budget stated anew, is never answered from what was read before."""
+    return budget.budget_id, budget.updated_at, member, None if budget.rule.rolls else span.start

@@ -1,0 +1,2 @@
+-- How many budgets there are. Called by ledger.budgets.
+select count(*)::integer from budgets
