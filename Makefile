@@ -70,6 +70,7 @@ bench: setup  ## Measure what is claimed: speeds, memory, reports, storage (minu
 	@$(BIN)/python -m benchmarks.repricing
 	@$(BIN)/python -m benchmarks.storage
 	@$(if $(URL),$(BIN)/python -m benchmarks.storage --server "$(URL)",true)
+	@$(BIN)/python -m benchmarks.panels
 	@$(BIN)/python -m benchmarks.ingest --shape bare
 	@$(BIN)/python -m benchmarks.ingest --shape attr
 	@$(BIN)/python -m benchmarks.ingest --spans 10 --rate 1500 --senders 20
