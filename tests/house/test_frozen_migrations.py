@@ -32,6 +32,13 @@ def test_migrations_are_numbered_without_gaps() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_a_number_is_taken_once_on_every_engine() -> None:
+    for engine in ("timescale", "postgres"):
+        other = {"timescale": ".postgres.sql", "postgres": ".timescale.sql"}[engine]
+        numbers = [path.name[:4] for path in MIGRATIONS.glob("*.sql") if not path.name.endswith(other)]
+        assert sorted(set(numbers)) == sorted(numbers), engine
+
+
 def test_every_statement_says_what_it_is() -> None:
     bare = [
         path.name
