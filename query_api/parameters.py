@@ -126,6 +126,10 @@ OPEN_OR_CLOSED = Parameter(
 )
 
 FILTERS = (ORG, AGENT, MODEL, ENVIRONMENT)
+PAGE_STATE = tuple(
+    Parameter(name, _text, _STRING, "What the page shows; read by the page itself", None, True)
+    for name in ("view", "id", "stack", "days", "tz", "agentId", "modelId", "orgId")
+)
 PERIOD = (DAYS, ZONE)
 
 

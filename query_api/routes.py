@@ -16,7 +16,7 @@ from query_api.burn_routes import BurnHandlers, burn_rows
 from query_api.cost_answers import COST_PAGE
 from query_api.drill_down_answers import COVERAGE, SESSION, TRACE
 from query_api.endpoints.costs import Costs
-from query_api.endpoints.documents import json_document, page_file
+from query_api.endpoints.documents import PAGE, PAGE_FILES, json_document, page_file
 from query_api.endpoints.drill_down import DrillDownEndpoints
 from query_api.endpoints.exports import ExportEndpoints
 from query_api.endpoints.general_costs import GeneralCosts
@@ -35,11 +35,13 @@ from query_api.parameters import (
     GROUP_BY,
     ORDER,
     ORG,
+    PAGE_STATE,
     PERIOD,
     STEP,
     STEP_OR_NONE,
     WINDOW,
     ZONE,
+    Parameter,
 )
 from query_api.rate_routes import RateHandlers, rate_rows
 
@@ -118,8 +120,9 @@ def _actuator(to: Handlers) -> list[Endpoint]:
 
 
 def _page(otlp_grpc: str) -> list[Endpoint]:
-    files = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js"}
-    return [
-        Endpoint("GET", path, OPEN, page_file(name, otlp_grpc).serve, "The web page", media_type="text/html")
-        for path, name in files.items()
-    ]
+    def row(name: str, path: str, state: tuple[Parameter, ...] = ()) -> Endpoint:
+        serve, media_type = page_file(name, otlp_grpc).serve, PAGE_FILES[name]
+        return Endpoint("GET", path, OPEN, serve, "The web page", state, media_type=media_type)
+
+    parts = [row(name, f"/page/{name}") for name in PAGE_FILES if name != PAGE]
+    return [row(PAGE, "/", PAGE_STATE), *parts]

@@ -3,11 +3,19 @@
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
+from pathlib import PurePath
 
 from query_api.exchange import Answer, Ask
 from query_api.wire import encode
 
-PAGE_FILES = {"index.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
+PAGE = "index.html"
+_MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+PAGE_FILES = {
+    item.name: _MEDIA_TYPES[PurePath(item.name).suffix]
+    for item in sorted((files("query_api") / "page").iterdir(), key=lambda item: item.name)
+    if PurePath(item.name).suffix in _MEDIA_TYPES
+}
+"""The page's files with their media types; ``PAGE`` is at ``/``, the others are below ``/page/``."""
 OTLP_GRPC_WRITTEN = "127.0.0.1:4317"
 """The address as index.html is written."""
 CONTENT_SECURITY_POLICY = (

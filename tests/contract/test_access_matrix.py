@@ -34,6 +34,7 @@ from ledger.pool import Pool
 from ledger.tokens import TokenStore
 from query_api.application import application
 from query_api.auth import Gate
+from query_api.endpoints.documents import PAGE_FILES
 from query_api.exchange import Endpoint, Open
 
 OPEN = {
@@ -42,8 +43,7 @@ OPEN = {
     "/actuator/health/liveness",
     "/actuator/health/readiness",
     "/actuator/health/{component}",
-    "/page.css",
-    "/page.js",
+    *(f"/page/{name}" for name in PAGE_FILES if name != "index.html"),
 }
 """What may be had without a token: it tells nothing of anybody's spend."""
 

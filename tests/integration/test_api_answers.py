@@ -36,6 +36,7 @@ from query_api.burn_routes import BurnHandlers
 from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning, BurnRules
 from query_api.endpoints.costs import Costs
+from query_api.endpoints.documents import PAGE_FILES
 from query_api.endpoints.drill_down import DrillDownEndpoints
 from query_api.endpoints.exports import ExportEndpoints
 from query_api.endpoints.exports import Limits as ExportLimits
@@ -117,6 +118,10 @@ async def got(api: httpx2.AsyncClient, path: str) -> Any:
     answer = await api.get(PREFIX + path)
     assert answer.status_code == 200, answer.text
     return json.loads(answer.text, parse_float=str, parse_int=str)
+
+
+def page_paths() -> list[str]:
+    return ["/", *(f"/page/{name}" for name in PAGE_FILES if name != "index.html")]
 
 
 async def test_trends_tell_every_field_of_the_contract_with_every_digit(api: httpx2.AsyncClient) -> None:
@@ -405,9 +410,7 @@ async def test_every_path_but_health_and_the_page_wants_a_token(world: World) ->
             if expected == 401:
                 assert answer.headers["www-authenticate"].startswith("Bearer")
     assert {row.path for row in world.endpoints() if isinstance(row.scope, Open)} == {
-        "/",
-        "/page.css",
-        "/page.js",
+        *page_paths(),
         "/actuator/health",
         "/actuator/health/liveness",
         "/actuator/health/readiness",
@@ -579,7 +582,7 @@ async def test_the_page_asks_nobody_else(world: World) -> None:
         assert answer.headers["content-type"].startswith("text/html")
         assert 'content="collector:14317&quot;&lt;"' in answer.text
         assert "default-src 'none'" in answer.headers["content-security-policy"]
-        for path in ("/", "/page.css", "/page.js"):
+        for path in page_paths():
             text = (await browser.get(path)).text
             assert "http://" not in text.replace("http://www.w3.org", "").replace("http://${here", "")
             assert "https://" not in text

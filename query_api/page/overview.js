@@ -1,0 +1,161 @@
+// The first view: what was spent, on what, who burns now, what caching saved, and what is not known.
+
+import { ask, askAll } from "./api.js";
+import { parameters } from "./address.js";
+import { lastDays, stackedDays } from "./chart.js";
+import { bar, count, dollars, link, node, panel, percent, table, totals } from "./parts.js";
+
+const STACKS = { agent: ["agentId", "Agent"], model: ["modelId", "Model"], org: ["orgId", "Organisation"] };
+
+export function overview(asked) {
+  const period = { days: asked.days, tz: asked.tz };
+  const q = (more = {}) => parameters(asked, more);
+  const arrived = parameters(asked, period, ["orgId"]);
+  const panels = [
+    tiles(asked),
+    panel("Spend by day", () => trend(asked, q), { id: "trend" }),
+    panel("Cost by agent", async () => byAgent(await ask(`/allocations${q(period)}`)), { id: "agents" }),
+    panel("Cost by model", async () => byModel(await ask(`/allocations/by-model${q(period)}`)), { id: "models" }),
+    panel("Cost by organisation", async () => byOrganisation(await ask(`/costs${q({ groupBy: "org", window: `${asked.days}d`, tz: asked.tz })}`)), { id: "organisations", narrow: true }),
+    panel("Burning now", async () => burning(await ask(`/burn-rates/active${q({ limit: 20 })}`)), { id: "burn" }),
+    panel("Anomalies", async () => anomalies(await ask(`/anomalies/active${q()}`)), { id: "anomalies", narrow: true }),
+    panel("Caching", () => caching(asked, q), { id: "caching", narrow: true }),
+    panel("How much of it is known", async () => coverage(await ask(`/coverage${arrived}`)), { id: "coverage", narrow: true }),
+  ];
+  return { title: "What the agents spend", panels };
+}
+
+function tiles(asked) {
+  const section = node("dl", null, { class: "tiles" });
+  const tile = (title) => {
+    const box = node("div");
+    const [value, sub] = [node("dd", "…"), node("dd", "", { class: "sub" })];
+    box.append(node("dt", title), value, sub);
+    section.append(box);
+    return (text, more, exact, mood) => {
+      value.textContent = text;
+      value.title = exact ?? "";
+      sub.textContent = more ?? "";
+      if (mood) box.className = mood;
+    };
+  };
+  const [today, month, forecast, burn, anomaly, unpriced] =
+    ["Today", "This month", "Forecast for the month", "Burning now", "Anomalies", "Calls without a price"].map(tile);
+  const q = (more = {}) => parameters(asked, more);
+  const spend = (write) => (answer) => write(dollars(answer.totals.costUsd), known(answer.totals), `${answer.totals.costUsd} USD`);
+  const done = Promise.all([
+    told(today, ask(`/costs${q({ window: "today", tz: asked.tz })}`).then(spend(today))),
+    told(month, ask(`/costs${q({ window: "month", tz: asked.tz })}`).then((answer) => {
+      spend(month)(answer);
+      const missing = answer.totals.unpricedCalls;
+      unpriced(count(missing), missing ? "this month, not part of the spend" : "every call of this month has one", "", missing ? "doubt" : "");
+    })),
+    told(forecast, ask(`/forecast${q({ tz: asked.tz })}`).then((answer) => forecast(
+      answer.forecastUsd === null ? "too early" : dollars(answer.forecastUsd),
+      answer.forecastUsd === null ? `needs seven whole days, has ${answer.historyDays}` : `estimate: ${dollars(answer.lowUsd)} to ${dollars(answer.highUsd)}`,
+    ))),
+    told(burn, ask(`/burn-rates/active${q({ limit: 1000 })}`).then((rows) => burn(
+      `${dollars(rows.reduce((sum, row) => sum + (row.burnRateUsdPerHour ?? 0), 0))}/h`, `${count(rows.length)} active sessions`,
+    ))),
+    told(anomaly, ask(`/anomalies/active${q()}`).then((rows) => anomaly(
+      count(rows.length), rows.length ? worst(rows[0]) : "nothing unusual", "", rows.length ? "alarm" : "",
+    ))),
+  ]);
+  return { section, done };
+}
+
+// A tile whose figure cannot be had says so; a token that is refused is the whole page's business.
+const told = (write, answer) => answer.catch((fault) => {
+  if (fault.isAboutTheToken || !("status" in fault)) throw fault;
+  write("–", fault.message);
+});
+const worst = (row) => (row.anomalyRatio === null ? `${row.agentId}: a dear call` : `${row.agentId}: ${row.anomalyRatio.toFixed(1)}× its baseline`);
+const known = (totals) => (totals.unpricedCalls ? `${count(totals.calls)} calls, ${count(totals.unpricedCalls)} of unknown cost` : `${count(totals.calls)} calls`);
+
+async function trend(asked, q) {
+  const stack = STACKS[asked.stack] ? asked.stack : "agent";
+  const [field, title] = STACKS[stack];
+  const window = { groupBy: stack, window: `${asked.days}d`, tz: asked.tz };
+  const [daily, whole] = await Promise.all([
+    askAll(`/costs${q({ ...window, step: "day", order: "name", limit: 1000 })}`),
+    ask(`/costs${q({ ...window, limit: 50 })}`),
+  ]);
+  const dates = lastDays(Number(asked.days), asked.tz);
+  const points = daily.items.map((row) => ({ date: row.date, name: row[field], amount: row.costUsd }));
+  const names = whole.items.filter((row) => row.costUsd > 0).map((row) => row[field]);
+  const choice = node("p", "Stacked by ", { class: "choice" });
+  for (const name of Object.keys(STACKS)) {
+    const made = link(name === "org" ? "organisation" : name, { view: "", stack: name });
+    if (name === stack) made.setAttribute("aria-current", "true");
+    choice.append(made, " ");
+  }
+  const details = node("details");
+  details.append(node("summary", "The same as a table"), table(`Spend by day and ${title.toLowerCase()}`, [["Day", "date", "text"], [title, field, "text"], ...totals(daily.items)], daily.items, "Nothing was spent in this period."));
+  const cut = daily.cut ? node("p", "More rows than are shown: narrow the period or filter.", { class: "unknown" }) : null;
+  return [choice, ...stackedDays(points, names, dates), details, cut];
+}
+
+const unlessOne = (rows) => (new Set(rows.map((row) => row.orgId)).size > 1 ? [["Organisation", "orgId", "text"]] : []);
+
+function byAgent(rows) {
+  const agent = ["Agent", (row) => link(row.agentId ?? "–", { view: "", agentId: row.agentId }), "text"];
+  return table("Cost by agent", [agent, ...unlessOne(rows), ...totals(rows), ["Runs", "agentRuns", "count"], ["Tool calls", "toolCalls", "count"], ["Share", "shareOfCost", "share"]], rows, "Nothing was spent in this period.");
+}
+
+function byModel(rows) {
+  const model = ["Model", (row) => link(row.modelId ?? "–", { view: "", modelId: row.modelId }), "text"];
+  return table("Cost by model", [model, ["Provider", "provider", "text"], ...totals(rows), ["Share", "shareOfCost", "share"]], rows, "Nothing was spent in this period.");
+}
+
+function byOrganisation(answer) {
+  const org = ["Organisation", (row) => link(row.orgId ?? "–", { view: "", orgId: row.orgId }), "text"];
+  return table("Cost by organisation", [org, ...totals(answer.items), ["Share", "shareOfCost", "share"]], answer.items, "Nothing was spent in this period.");
+}
+
+export function burning(rows) {
+  return table("Burn rates of active sessions, the fastest first", [
+    ["Session", (row) => link(row.sessionId, { view: "session", id: row.sessionId }), "text"], ["Agent", "agentId", "text"],
+    ...unlessOne(rows), ["Per hour", "burnRateUsdPerHour", "money"], ["Normal", "baselineUsdPerHour", "normal"],
+    ["In window", "spendUsd", "money"], ["Calls", "calls", "count"], ["Last call", "lastSeenAt", "time"],
+  ], rows, "No session is active.");
+}
+
+export function anomalies(rows) {
+  return table("Sessions that burn abnormally, the worst first", [
+    ["Session", (row) => link(row.sessionId, { view: "session", id: row.sessionId }), "text"], ["Agent", "agentId", "text"],
+    ["Severity", "severity", "word"], ["Per hour", "burnRateUsdPerHour", "money"], ["Normal", "baselineUsdPerHour", "normal"],
+    ["Ratio", "anomalyRatio", "ratio"], ["Since", "openedAt", "time"],
+  ], rows, "Nothing unusual. An agent needs a baseline (PUT /baselines/{agentId}) to be judged by.");
+}
+
+async function caching(asked, q) {
+  const period = { days: asked.days, tz: asked.tz };
+  const [roi, impact] = await Promise.all([ask(`/roi-stats${q(period)}`), ask(`/cache-impact${q({ ...period, step: "day" })}`)]);
+  const facts = node("dl", null, { class: "facts" });
+  for (const [title, value] of [
+    ["Saved by the agents' own answer cache", roi.semanticCacheSavingsUsd], ["Saved by the providers' prompt caches", roi.promptCacheSavingsUsd],
+    ["Spent on embeddings", roi.embeddingCostUsd], ["Net", roi.netRoiUsd],
+  ]) facts.append(node("dt", title), node("dd", dollars(value), { title: `${value} USD` }));
+  const details = node("details");
+  details.append(node("summary", "By day"), table("Caching by day", [
+    ["Day", (row) => row.bucketStart.slice(0, 10), "text"], ["Hits", "cacheHits", "count"], ["Hit ratio", "hitRatio", "share"], ["Saved tokens", "savedTokens", "count"],
+    ["Answer cache", "semanticCacheSavingsUsd", "money"], ["Prompt cache", "promptCacheSavingsUsd", "money"], ["Embeddings", "embeddingCostUsd", "money"], ["Net", "netUsd", "money"],
+  ], impact, "No call in this period."));
+  return [facts, details];
+}
+
+export function coverage(answer) {
+  const { spans, money } = answer;
+  const rows = [["Billed", spans.billed, money.billedUsd], ["Duplicate", spans.duplicate, money.duplicateUsd], ["Ignored", spans.ignored, money.ignoredUsd], ["In suspense", spans.suspense, money.suspenseUsd], ["Received", spans.received, money.receivedUsd]];
+  const priced = answer.calls ? 1 - answer.unpricedCalls / answer.calls : null;
+  const line = node("p", null, { class: "known" });
+  if (priced !== null) line.append(bar(priced), ` ${percent(priced)} of ${count(answer.calls)} calls have a price.`);
+  const parts = [line, table("What became of every span that arrived", [["Spans", (row) => row[0], "text"], ["Number", (row) => row[1], "count"], ["As a naive sum would count them", (row) => row[2] ?? null, "money"]], rows, "")];
+  if (answer.unpricedModels.length) {
+    const help = node("p");
+    help.append(link("Set a rate for what has no price", { view: "prices" }));
+    parts.push(help);
+  }
+  return parts;
+}
+
