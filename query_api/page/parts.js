@@ -33,7 +33,7 @@ export function instant(text) {
 
 const right = { class: "n" };
 const WRITE = {
-  text: (value) => node("td", value ?? "–"),
+  text: (value) => node("td", value ?? "–", { class: value?.length > 40 ? "long" : "" }),
   time: (value) => node("td", instant(value), { title: value ?? "" }),
   word: (value) => node("td", value ?? "–", { class: value ?? "" }),
   count: (value) => node("td", count(value), right),
