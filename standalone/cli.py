@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from standalone import audit_command, canary, doctor, rate_command, suspense_command, tokens, up, verify
+import shtab
+
+from standalone import audit_command, canary, doctor, rate_command, suspense_command, tokens, top, up, verify
 from standalone.database import bring_up_to_date, reachable_database, switch_engine
 from standalone.failures import CannotStart
 
@@ -56,6 +58,10 @@ def command_line(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         commands.add_parser("audit", help="who changed what, and is the trail whole"), environment
     )
     rate_command.add_arguments(commands.add_parser("rates", help="import, export and reprice"), environment)
+    top.add_arguments(commands.add_parser("top", help="the sessions that burn fastest, live"), environment)
+    top.add_costs_arguments(commands.add_parser("costs", help="what was spent, by anything"), environment)
+    completion = commands.add_parser("completion", help="print a shell's completion script")
+    completion.add_argument("shell", choices=shtab.SUPPORTED_SHELLS)
     versions = commands.add_parser("version", help="print the version")
     versions.add_argument("--json", action="store_true", help="print JSON")
     return parser
@@ -73,6 +79,9 @@ def _run(arguments: argparse.Namespace) -> int:
             from standalone import demo
 
             return demo.run(arguments)
+        case "completion":
+            print(shtab.complete(command_line({}), arguments.shell))
+            return 0
         case "version":
             return _print_version(as_json=arguments.json)
         case command:
@@ -117,4 +126,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "suspense": suspense_command.run,
     "doctor": doctor.run,
     "verify": verify.run,
+    "top": top.run,
+    "costs": top.run_costs,
 }

@@ -28,7 +28,6 @@ from standalone.demo_data import empty_data_dir
 from standalone.demo_report import (
     Api,
     ApiFault,
-    Ink,
     Spend,
     calls_seen,
     differences,
@@ -39,6 +38,7 @@ from standalone.demo_report import (
 from standalone.failures import CannotStart
 from standalone.patience import Patience
 from standalone.processes import Stack, StackSettings
+from standalone.table_text import Ink
 
 MATCHES = "matches the model server's bill to the last digit"
 START_ATTEMPTS = 3

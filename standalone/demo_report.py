@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from standalone.table_text import Ink, table
+
 COUNTS = ("calls", "inputTokens", "cachedInputTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens")
 FIGURES = (*COUNTS, "costUsd")
 ROI_FIGURES = ("embeddingCostUsd", "promptCacheSavingsUsd")
@@ -142,22 +144,6 @@ def _digits(value: Any) -> str:
     return "unknown" if value is None else format(Decimal(value).normalize(), "f")
 
 
-@dataclass(frozen=True, slots=True)
-class Ink:
-    """Colour for a terminal, nothing for anything else."""
-
-    coloured: bool
-
-    def bold(self, text: str) -> str:
-        return f"\x1b[1m{text}\x1b[0m" if self.coloured else text
-
-    def good(self, text: str) -> str:
-        return f"\x1b[32m{text}\x1b[0m" if self.coloured else text
-
-    def bad(self, text: str) -> str:
-        return f"\x1b[31m{text}\x1b[0m" if self.coloured else text
-
-
 def tables(spend: Spend, ink: Ink) -> str:
     """All of it as text."""
     parts = [
@@ -177,7 +163,7 @@ def _cost_table(title: str, heading: str, key: str, rows: Sequence[Figures], ink
     body = [[str(row[key]), *(_cell(row, figure) for figure in _SHOWN)] for row in rows]
     total = {figure: sum(_exact(row[figure]) or Decimal(0) for row in rows) for figure in _SHOWN}
     body.append(["all", *(_cell(total, figure) for figure in _SHOWN)])
-    return _table(title, [heading, *_HEADINGS], body, ink)
+    return table(title, [heading, *_HEADINGS], body, ink)
 
 
 def _cell(row: Figures, figure: str) -> str:
@@ -203,7 +189,7 @@ def _burn_table(spend: Spend, ink: Ink) -> str:
         )
     minutes = spend.burning[0]["windowSeconds"] // 60 if spend.burning else 0
     title = f"Burning now (over the last {minutes} minutes)" if minutes else "Burning now: nobody"
-    return _table(title, ["session", "agent", "USD per hour", "baseline", "anomaly"], body, ink, text_columns=(0, 1, 4))
+    return table(title, ["session", "agent", "USD per hour", "baseline", "anomaly"], body, ink, text_columns=(0, 1, 4))
 
 
 def _savings(roi: Figures, ink: Ink) -> str:
@@ -212,21 +198,4 @@ def _savings(roi: Figures, ink: Ink) -> str:
         ("saved by the agents' own answer cache", roi.get("semanticCacheSavingsUsd")),
         ("spent on embeddings", roi.get("embeddingCostUsd")),
     ]
-    return _table("Caching", ["", "USD"], [[text, _digits(value)] for text, value in lines], ink)
-
-
-def _table(
-    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], ink: Ink, text_columns: Sequence[int] = (0,)
-) -> str:
-    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = (
-            cell.ljust(width) if column in text_columns else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return "  ".join(padded).rstrip()
-
-    if not rows:
-        return ink.bold(title)
-    return "\n".join([ink.bold(title), line(headings), "  ".join("-" * width for width in widths), *map(line, rows)])
+    return table("Caching", ["", "USD"], [[text, _digits(value)] for text, value in lines], ink)

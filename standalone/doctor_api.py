@@ -35,13 +35,18 @@ class Api:
 
     def get(self, path: str) -> Any:
         """The JSON below the contract's prefix. Raises ApiFault."""
-        status, body = self._fetch(_PREFIX + path)
+        return _parsed(self.text(path).encode())
+
+    def text(self, path: str) -> str:
+        """The same as the API wrote it, every digit of it."""
+        status, raw = self._fetch_raw(_PREFIX + path)
+        body = _parsed(raw)
         if status != 200:
             said = body.get("detail") or body.get("title") if isinstance(body, dict) else None
             raise ApiFault(
                 _SENTENCES.get(status) or f"{self.url}{_PREFIX}{path} answers {status}: {said or 'no reason'}"
             )
-        return body
+        return raw.decode()
 
     def session_totals(self, session: str) -> dict[str, Any]:
         """Calls, tokens and cost of one session; empty while the API does not know it."""
@@ -54,14 +59,18 @@ class Api:
         return found if isinstance(found, dict) else {}
 
     def _fetch(self, path: str) -> tuple[int, Any]:
+        status, raw = self._fetch_raw(path)
+        return status, _parsed(raw)
+
+    def _fetch_raw(self, path: str) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         try:
             request = urllib.request.Request(self.url + path, headers=headers)
             with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
-                return answer.status, _parsed(answer.read())
+                return answer.status, answer.read()
         except urllib.error.HTTPError as refusal:
             with refusal:
-                return refusal.code, _parsed(refusal.read())
+                return refusal.code, refusal.read()
         except (OSError, ValueError) as fault:
             why = getattr(fault, "reason", fault)
             raise ApiFault(f"{self.url} does not answer ({why}): is agent-finops up?") from fault

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from standalone.demo_report import COUNTS, Ink, Spend, differences, figures_compared, tables
+from standalone.demo_report import COUNTS, Spend, differences, figures_compared, tables
+from standalone.table_text import Ink
 
 
 def figures(calls: int, tokens: int, cost: str) -> dict[str, Any]:
