@@ -119,7 +119,8 @@ def application(
         if not isinstance(endpoint.scope, Access | Open):
             raise TypeError(f"{endpoint.method} {endpoint.path} does not say who may ask")
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    routes = [Route(path, PathDoor(methods, gate, now, wall)) for path, methods in paths.items()]
+    doors = {path: PathDoor(methods, gate, now, wall) for path, methods in paths.items()}
+    routes = [Route(path, door, methods=_only(path, paths)) for path, door in doors.items()]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)],
@@ -127,6 +128,14 @@ def application(
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _only(path: str, paths: Mapping[str, Mapping[str, Endpoint]]) -> list[str] | None:
+    """The methods a path is matched for: all, but where any text may stand in its place, its own."""
+    anything = [other.partition("{")[0] for other in paths if other.endswith(":text}")]
+    if "{" in path or not any(path.startswith(start) for start in anything):
+        return None
+    return list(paths[path])
 
 
 def problem_response(problem: Problem, request: Request) -> Response:

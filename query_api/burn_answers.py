@@ -69,3 +69,29 @@ BASELINE = Shape(
         field("updatedBy", TEXT, "updated_by"),
     ),
 )
+_HOUR_OF_WEEK = Shape(
+    "HourOfWeek",
+    (
+        field("hourOfWeek", COUNT, "hour_of_week"),
+        field("baselineUsdPerHour", NUMBER, "usd_per_hour"),
+        field("activeHours", COUNT, "active_hours"),
+    ),
+)
+SUGGESTION = Shape(
+    "BaselineSuggestion",
+    (
+        field("agentId", TEXT, "agent_id"),
+        field("orgId", TEXT, "org_id"),
+        field("status", TEXT, "status"),
+        field("baselineUsdPerHour", NUMBER, "baseline_usd_per_hour", nullable=True),
+        field("thresholdUsdPerHour", NUMBER, "threshold_usd_per_hour", nullable=True),
+        field("anomalyMultiplier", NUMBER, "anomaly_multiplier", nullable=True),
+        field("statedBaselineUsdPerHour", NUMBER, "stated_usd_per_hour", nullable=True),
+        field("activeHours", COUNT, "active_hours"),
+        field("days", COUNT, "days"),
+        field("since", INSTANT, "since", nullable=True),
+        field("medianUsdPerHour", NUMBER, "median_usd_per_hour", nullable=True),
+        field("madUsdPerHour", NUMBER, "mad_usd_per_hour", nullable=True),
+        field("hoursOfWeek", _HOUR_OF_WEEK, "hours_of_week", many=True),
+    ),
+)

@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from finops.access import Scope
-from query_api.burn_answers import ANOMALIES, ANOMALY, BASELINE, BURN_RATE
+from query_api.burn_answers import ANOMALIES, ANOMALY, BASELINE, BURN_RATE, SUGGESTION
 from query_api.burn_metrics import BurnMetrics
 from query_api.endpoints import baselines
+from query_api.endpoints.baseline_suggestions import SuggestionEndpoints
 from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning
 from query_api.exchange import Endpoint
@@ -18,6 +19,7 @@ class BurnHandlers(NamedTuple):
 
     burning: Burning
     baselines: BaselineEndpoints
+    suggestions: SuggestionEndpoints
     gauges: BurnMetrics
 
 
@@ -32,6 +34,7 @@ def burn_rows(prefix: str, to: BurnHandlers) -> list[Endpoint]:
         Endpoint("GET", active, read, burning.anomalies, "Sessions that spend too fast", FILTERS, ANOMALY, True),
         Endpoint("GET", past, read, burning.history, "Anomalies, open and closed", history, ANOMALIES),
         Endpoint("GET", every, read, to.baselines.all, "Every baseline", (ORG, AGENT), BASELINE, True),
+        Endpoint("GET", f"{every}/suggestions", read, to.suggestions.all, "Suggested", (ORG, AGENT), SUGGESTION, True),
         Endpoint("PUT", one, write, to.baselines.put, "Put an agent's baseline", (ONE_ORG,), BASELINE, body=body),
         Endpoint("DELETE", one, write, to.baselines.delete, "Remove an agent's baseline", (ONE_ORG,)),
     ]

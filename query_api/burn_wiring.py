@@ -4,6 +4,7 @@ import time
 
 from finops.anomaly_rules import Rules
 from finops.money import pico
+from ledger.agent_hours import AgentHoursPass, SuggestionReports
 from ledger.anomalies import AnomalyReports
 from ledger.anomaly_pass import AnomalyPass
 from ledger.baselines import BaselineStore
@@ -13,6 +14,7 @@ from ledger.session_heads import SessionHeadsPass
 from ledger.sessions import SessionReports
 from query_api.burn_metrics import BurnMetrics
 from query_api.burn_routes import BurnHandlers
+from query_api.endpoints.baseline_suggestions import SuggestionEndpoints
 from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning, BurnRules
 from query_api.judging import JudgePass
@@ -25,6 +27,7 @@ def burn_handlers(settings: Settings, connections: Pool) -> BurnHandlers:
     return BurnHandlers(
         burning=Burning(SessionReports(connections), AnomalyReports(connections), rules),
         baselines=BaselineEndpoints(BaselineStore(connections)),
+        suggestions=SuggestionEndpoints(SuggestionReports(connections), settings.anomaly_multiplier),
         gauges=BurnMetrics(BurnReports(connections), settings.window_seconds, time.monotonic),
     )
 
@@ -34,6 +37,7 @@ def burn_passes(settings: Settings, connections: Pool) -> list[JudgePass]:
     return [
         AnomalyPass(connections, anomaly_rules(settings)),
         SessionHeadsPass(connections, settings.window_seconds, settings.idle_seconds),
+        AgentHoursPass(connections, settings.window_seconds),
     ]
 
 

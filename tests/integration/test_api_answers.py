@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from collector.values import TEXT_CAPS, clean_text
 from finops.access import Scope
 from finops.anomaly_rules import Rules
 from finops.spans import LedgerUnavailable
+from ledger.agent_hours import SuggestionReports
 from ledger.anomalies import AnomalyReports
 from ledger.audit import AuditTrail
 from ledger.baselines import BaselineStore
@@ -33,6 +35,7 @@ from query_api.auth import REMEMBERED_SECONDS, Gate
 from query_api.budget_wiring import budget_handlers
 from query_api.burn_metrics import BurnMetrics
 from query_api.burn_routes import BurnHandlers
+from query_api.endpoints.baseline_suggestions import SuggestionEndpoints
 from query_api.endpoints.baselines import BaselineEndpoints
 from query_api.endpoints.burning import Burning, BurnRules
 from query_api.endpoints.costs import Costs
@@ -72,12 +75,13 @@ class World:
 
     def endpoints(self) -> list[Endpoint]:
         reports, sessions = Reports(self.pool), SessionReports(self.pool)
+        suggested = SuggestionEndpoints(SuggestionReports(self.pool), Decimal(5))
         gauges = BurnMetrics(BurnReports(self.pool), 600, self.monotonic)
         burning = Burning(sessions, AnomalyReports(self.pool), BurnRules(1800, Rules()))
         handlers = Handlers(
             costs=Costs(reports, lambda: NOW),
             general=GeneralCosts(CostReport(self.pool), Limits(400, 31)),
-            burn=BurnHandlers(burning, BaselineEndpoints(BaselineStore(self.pool)), gauges),
+            burn=BurnHandlers(burning, BaselineEndpoints(BaselineStore(self.pool)), suggested, gauges),
             exports=ExportEndpoints(Exports(self.pool), AuditTrail(self.pool), ExportLimits(2, 400, 1.0)),
             drill_down=DrillDownEndpoints(sessions, CoverageReports(self.pool)),
             rates=rate_handlers(self.pool, RateStore(), Sweeper(UnpricedCalls(self.pool, RateStore()))),
@@ -586,3 +590,48 @@ async def test_the_page_asks_nobody_else(world: World) -> None:
             text = (await browser.get(path)).text
             assert "http://" not in text.replace("http://www.w3.org", "").replace("http://${here", "")
             assert "https://" not in text
+
+
+async def test_an_agent_may_be_called_like_a_path(api: httpx2.AsyncClient) -> None:
+    path = f"{PREFIX}/baselines/suggestions"
+    assert (await api.put(path, content='{"baselineUsdPerHour": 1}')).json()["agentId"] == "suggestions"
+    assert (await api.get(path)).json() == []
+    assert (await api.delete(path)).status_code == 204
+    assert (await api.post(path)).status_code == 405
+
+
+async def test_a_multiplier_beyond_belief_is_refused_and_a_sane_one_kept(api: httpx2.AsyncClient) -> None:
+    for multiplier in ("0", "0.5", "-1", "1001", "1e400", '"5"', "true", "NaN", "1.0000000000001"):
+        body = f'{{"baselineUsdPerHour": 1, "anomalyMultiplier": {multiplier}}}'
+        answer = await api.put(f"{PREFIX}/baselines/a", content=body)
+        assert answer.status_code in (400, 422), multiplier
+    kept = await api.put(f"{PREFIX}/baselines/a", content='{"baselineUsdPerHour": 1, "anomalyMultiplier": 7.5}')
+    assert json.loads(kept.text, parse_float=str)["anomalyMultiplier"] == "7.5"
+
+
+async def test_burning_sessions_come_in_pages(api: httpx2.AsyncClient) -> None:
+    found, cursor = [], ""
+    while True:
+        answer = await api.get(f"{PREFIX}/burn-rates/active?limit=1{cursor}")
+        assert answer.headers["X-Finops-Active-Sessions"] == "3"
+        found += [row["sessionId"] for row in answer.json()]
+        if "X-Next-Cursor" not in answer.headers:
+            break
+        cursor = f"&cursor={answer.headers['X-Next-Cursor']}"
+    assert found == ["s-1", "s-4", "s-3"]
+    for wrong in ("limit=0", "limit=10001", "cursor=x", "cursor=1-2-3", "cursor=0-5", f"cursor={'9' * 18}-1"):
+        assert (await api.get(f"{PREFIX}/burn-rates/active?{wrong}")).status_code == 400, wrong
+
+
+async def test_past_anomalies_are_told_with_what_caused_them(api: httpx2.AsyncClient) -> None:
+    page = await got(api, "/anomalies?sessionId=s-1&state=open")
+    assert page["nextCursor"] is None
+    [anomaly] = page["items"]
+    assert (anomaly["severity"], anomaly["peakRatio"], anomaly["closedAt"], anomaly["topCalls"]) == (
+        "warning",
+        "8.4",
+        None,
+        [],
+    )
+    assert (await got(api, "/anomalies?state=closed"))["items"] == []
+    assert (await api.get(f"{PREFIX}/anomalies?state=ajar")).status_code == 400
