@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx2
+from alert_world import destination, fired, runaway
 from budget_world import a_budget
 from repricing_world import a_ledger, call, statement
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from finops.access import Scope, token_digest
+from finops.alerts import Silence
 from finops.budgets import BudgetScope
 from finops.spans import Dimensions, Rejected, SpanRecord
+from ledger.alert_silences import AlertSilences
 from ledger.baselines import BaselineStore
 from ledger.budgets import BudgetStore
 from ledger.pool import Pool
@@ -139,9 +142,19 @@ async def fill(pool: Pool) -> None:
         owned: Any = {"budget_id": BUDGETS[org], "name": f"{org}-budget", "updated_by": f"{org}-author"}
         await BudgetStore(pool).add(a_budget(10, scope=BudgetScope(org=(org,)), **owned), 10)
         await BaselineStore(pool).put(org, f"{org}-agent", Decimal("0.000001"), f"{org}-author")
+        await alarm(pool, org, now)
         async with pool.connection() as connection:
             rate = statement("0.001", f"{org}-model", org_id=org, author=f"{org}-author", reason=f"{org}-reason")
             await store.put(connection, rate, now)
+
+
+async def alarm(pool: Pool, org: str, now: datetime) -> None:
+    """An alert, who is told of it, and a silence."""
+    by, ends = f"{org}-author", now + timedelta(hours=1)
+    told = {"org_id": org, "name": f"{org}-hook", "url": f"https://{org}.example/x", "updated_by": by}
+    await destination(pool, **told, created_at=now, updated_at=now)
+    await fired(pool, runaway(f"{org}-session", org=org, agent_id=f"{org}-agent", title=f"{org}-title"), now)
+    await AlertSilences(pool).create(Silence(org, {"agentId": [f"{org}-agent"]}, now, ends), f"{org}-comment", by, now)
 
 
 def app_over(pool: Pool) -> Starlette:
