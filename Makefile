@@ -76,6 +76,7 @@ bench: setup  ## Measure what is claimed: speeds, memory, reports, storage (minu
 	@$(BIN)/python -m benchmarks.ingest --spans 10 --rate 1500 --senders 20
 	@$(BIN)/python -m benchmarks.runaways
 	@$(BIN)/python -m benchmarks.burning
+	@$(BIN)/python -m benchmarks.decisions
 
 compiled: build/compiled/.made  ## The hot modules compiled by mypyc into build/compiled (takes a C compiler and a minute)
 

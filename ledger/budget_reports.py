@@ -1,5 +1,7 @@
 """What budgets have counted, for whoever holds a pool and no connection."""
 
+from collections.abc import Sequence
+
 from finops.budget_periods import Span
 from finops.budgets import Budget, Spend
 from finops.price_book import PriceBook
@@ -7,7 +9,7 @@ from ledger.budgets import BudgetStore
 from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.reading import look, reaching
-from ledger.spending import spend, spend_by_member
+from ledger.spending import spend, spend_by_member, spend_of_members
 from ledger.tenants import speaking_for, spoken_for, walled_org
 
 
@@ -31,11 +33,21 @@ class BudgetReports:
         with speaking_for(None):
             return await self._store.every()
 
-    async def spend(self, budget: Budget, member: str, span: Span) -> Spend:
-        """What one member has spent; ``member`` is '' where all count together."""
+    async def spends(self, asked: Sequence[tuple[Budget, str, Span]]) -> list[Spend]:
+        """What members have spent, as of one moment, in the order asked; '' is the pool where all count together.
+
+        Members of one budget and period are read by one query.
+        """
+        together: dict[tuple[str, Span], tuple[Budget, dict[str, None]]] = {}
+        for budget, member, span in asked:
+            together.setdefault((budget.budget_id, span), (budget, {}))[1][member] = None
+        found: dict[tuple[str, str, Span], Spend] = {}
         with speaking_for(None):
             async with look(self._pool) as ledger:
-                return await spend(ledger, budget.scope_of(member), span)
+                for (budget_id, span), (budget, members) in together.items():
+                    spent = await spend_of_members(ledger, budget.scope, budget.each, tuple(members), span)
+                    found |= {(budget_id, member, span): one for member, one in spent.items()}
+        return [found[budget.budget_id, member, span] for budget, member, span in asked]
 
     async def members(self, budget: Budget, span: Span) -> dict[str, Spend]:
         """What every member has spent, the highest first; of a pooled budget the one pool, under ''."""

@@ -44,6 +44,22 @@ async def spend_by_member(
     return {row[0]: Spend(int(row[1]), row[2], row[3], complete) for row in rows}
 
 
+async def spend_of_members(
+    ledger: Look, scope: BudgetScope, each: Dimension | None, members: tuple[str, ...], span: Span
+) -> dict[str, Spend]:
+    """What the calls of each of these members cost, those without a call included."""
+    if each is None:
+        whole = await spend(ledger, scope, span)
+        return dict.fromkeys(members, whole)
+    inside = getattr(scope, each.value)
+    asked = members if inside is None else tuple(member for member in members if member in inside)
+    found = {}
+    if asked:
+        found = await spend_by_member(ledger, scope._replace(**{each.value: asked}), each, span, len(asked))
+    nothing = Spend(complete=all(one.complete for one in found.values()) and await _complete(ledger, scope, each, span))
+    return {member: found.get(member, nothing) for member in members}
+
+
 async def members_since(
     connection: Connection, scope: BudgetScope, each: Dimension, span: Span, recorded_since: datetime
 ) -> list[str]:

@@ -1,13 +1,14 @@
 """Where the budgets of a caller stand, quickly: what was read from the ledger a moment ago serves many questions."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from finops.budget_periods import Span, period_at
 from finops.budgets import Budget, BudgetIndex, Caller, Spend, Standing
 from finops.price_book import PriceBook
+from query_api.gathered import Gathered
 from query_api.remembered import Freshness, Remembered
 
 
@@ -16,7 +17,7 @@ class BudgetReports(Protocol):
 
     def shows(self, budget: Budget) -> bool: ...
     async def budgets(self) -> list[Budget]: ...
-    async def spend(self, budget: Budget, member: str, span: Span) -> Spend: ...
+    async def spends(self, asked: Sequence[tuple[Budget, str, Span]]) -> list[Spend]: ...
     async def members(self, budget: Budget, span: Span) -> dict[str, Spend]: ...
     async def book(self) -> PriceBook: ...
 
@@ -34,7 +35,7 @@ class BudgetDesk:
     def __init__(self, reports: BudgetReports, freshness: Freshness, monotonic: Callable[[], float]) -> None:
         self.reports = reports
         self._index: Remembered[BudgetIndex] = Remembered(freshness, monotonic)
-        self._spends: Remembered[Spend] = Remembered(freshness, monotonic)
+        self._spends: Gathered[tuple[Budget, str, Span], Spend] = Gathered(reports.spends, freshness, monotonic)
         self._members: Remembered[dict[str, Spend]] = Remembered(freshness, monotonic)
         self._books: Remembered[PriceBook] = Remembered(freshness, monotonic)
 
@@ -65,7 +66,7 @@ class BudgetDesk:
     async def _standing(self, budget: Budget, member: str, now: datetime) -> tuple[Standing, float]:
         span = period_at(budget.rule, now)
         key = _key(budget, member, span)
-        spend, age = await self._spends.get(key, lambda: self.reports.spend(budget, member, span))
+        spend, age = await self._spends.get(key, (budget, member, span))
         return Standing(budget, member, span, budget.limit_at(now), spend), age
 
     async def _read_index(self) -> BudgetIndex:

@@ -239,7 +239,7 @@ VARIABLES: dict[str, Variable] = {
         "FINOPS_BUDGET_FRESH_MS", _count(0, 60_000), "1000", "until a decision has a spend read anew"
     ),
     "budget_stale_ms": Variable(
-        "FINOPS_BUDGET_STALE_MS", _count(0, 600_000), "5000", "age of the oldest spend a decision rests on"
+        "FINOPS_BUDGET_STALE_MS", _count(0, 600_000), "15000", "age of the oldest spend a decision rests on"
     ),
     "budget_remembered_max": Variable(
         "FINOPS_BUDGET_REMEMBERED_MAX", _count(1, 1_000_000), "20000", "spends remembered for decisions"

@@ -40,8 +40,9 @@ class Desk:
         settings = read_settings({"FINOPS_DATABASE_URL": "postgresql://nowhere/finops", **limits})
         handlers = budget_handlers(settings, pool, RateStore())
         desk = handlers.decisions._desk
-        for remembered in (desk._index, desk._spends, desk._members, desk._books):
+        for remembered in (desk._index, desk._members, desk._books):
             remembered._monotonic = lambda: self.seconds
+        desk._spends._monotonic = lambda: self.seconds
         prometheus = Prometheus(Reports(pool), handlers.gauges)
         rows = budget_rows(PREFIX, handlers)
         rows.append(Endpoint("GET", "/actuator/prometheus", Scope.METRICS, prometheus.scrape, "", (FAMILIES,)))
@@ -290,7 +291,7 @@ async def test_a_decision_rests_on_spend_of_a_bounded_age(
     await a_ledger(ledger_pool).append([spent(1, 10)], [], ns(NOW))
     desk.seconds = 0.9
     assert (await decided(api, orgId="acme"))["asOf"] == "2026-11-20T12:06:59.100000Z"
-    desk.seconds = 5.1
+    desk.seconds = 15.1
     old = await decided(api, orgId="acme")
     assert (old["decision"], old["asOf"]) == ("deny", "2026-11-20T12:07:00Z")
     desk.now = datetime.fromisoformat("2026-12-01T00:00:00Z")
