@@ -7,7 +7,6 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -21,6 +20,11 @@ BACKLOG = 1024
 
 class _Config(uvicorn.Config):
     header_seconds_max = 10.0
+    tls: ssl.SSLContext | None = None
+
+    def load(self) -> None:
+        super().load()
+        self.ssl = self.tls
 
 
 class _Server(uvicorn.Server):
@@ -87,9 +91,7 @@ class AsgiServer:
         *,
         connections_max: int,
         header_seconds_max: float,
-        tls_certificate: Path | None = None,
-        tls_key: Path | None = None,
-        tls_client_ca: Path | None = None,
+        tls: ssl.SSLContext | None = None,
         reuse_port: bool = False,
     ) -> None:
         self._address = address
@@ -105,12 +107,9 @@ class AsgiServer:
             server_header=False,
             proxy_headers=False,
             limit_concurrency=connections_max,
-            ssl_certfile=tls_certificate,
-            ssl_keyfile=tls_key,
-            ssl_ca_certs=str(tls_client_ca) if tls_client_ca else None,
-            ssl_cert_reqs=ssl.CERT_REQUIRED if tls_client_ca else ssl.CERT_NONE,
         )
         config.header_seconds_max = header_seconds_max
+        config.tls = tls
         self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
 

@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from collector.certificates import Certificates
 from collector.health import Readiness
 from collector.metrics import REQUESTS, Metrics
 from collector.otlp_status import Answer, Encoding, Outcome, Signal, refuse, render_success, render_trailers
@@ -55,9 +56,16 @@ class GrpcReceiver:
     """A grpc.aio server with the three Export methods and health."""
 
     def __init__(
-        self, settings: Settings, pipeline: Pipeline, senders: Senders, readiness: Readiness, metrics: Metrics
+        self,
+        settings: Settings,
+        pipeline: Pipeline,
+        senders: Senders,
+        readiness: Readiness,
+        metrics: Metrics,
+        certificates: Certificates | None = None,
     ) -> None:
         self._settings = settings
+        self._certificates = certificates
         self._pipeline = pipeline
         self._senders = senders
         self._readiness = readiness
@@ -87,16 +95,9 @@ class GrpcReceiver:
             await self._server.stop(within_seconds)
 
     def _bind(self, address: str) -> int:
-        settings = self._settings
-        if settings.tls_certificate is None or settings.tls_key is None:
+        if self._certificates is None:
             return int(self._server.add_insecure_port(address))
-        client_ca = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
-        credentials = grpc.ssl_server_credentials(
-            [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())],
-            root_certificates=client_ca,
-            require_client_auth=client_ca is not None,
-        )
-        return int(self._server.add_secure_port(address, credentials))
+        return int(self._server.add_secure_port(address, self._certificates.grpc_credentials()))
 
     async def _export(self, signal: Signal, requests: AsyncIterator[bytes], context: Any) -> bytes:
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from collector.admission import Admission, Limits
 from collector.asgi_server import AsgiServer
+from collector.certificates import CertificateFiles, Certificates
 from collector.health import HealthPages, Readiness, watch_loop
 from collector.http_receiver import HttpReceiver
 from collector.ledger_watch import LedgerWatch
@@ -86,7 +87,8 @@ class Service:
         )
         senders = self._door_keeper(tokens, answers)
         self._watch = self._ledger_watch(senders)
-        self._grpc = GrpcReceiver(settings, self._pipeline, senders, self.readiness, self.metrics)
+        self._certificates = certificates_of(settings, clock)
+        self._grpc = GrpcReceiver(settings, self._pipeline, senders, self.readiness, self.metrics, self._certificates)
         self._http = self._http_door(senders)
         self._pages = AsgiServer(
             HealthPages(self.readiness, self.admission, self.metrics, self._watch, self._overflow),
@@ -135,9 +137,7 @@ class Service:
             settings.http,
             connections_max=settings.http_connections_max,
             header_seconds_max=settings.header_ms_max / 1000,
-            tls_certificate=settings.tls_certificate,
-            tls_key=settings.tls_key,
-            tls_client_ca=settings.tls_client_ca,
+            tls=self._certificates.tls_context() if self._certificates else None,
             reuse_port=settings.reuse_port,
         )
 
@@ -178,3 +178,11 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
         return drained
+
+
+def certificates_of(settings: Settings, clock: Clock) -> Certificates | None:
+    """What the OTLP doors show; None: they are plain. Raises ``OSError`` where the files cannot be used."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    files = CertificateFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    return Certificates(files, clock.monotonic)

@@ -9,6 +9,7 @@ import logging
 import os
 import random
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Coroutine
@@ -43,6 +44,7 @@ from query_api.application import application
 from query_api.auth import Gate
 from query_api.budget_wiring import budget_handlers, budget_watch
 from query_api.burn_wiring import burn_handlers, burn_passes
+from query_api.certificates import tls_context
 from query_api.endpoints.audit import AuditEndpoints
 from query_api.endpoints.costs import Costs
 from query_api.endpoints.deployments import DeploymentEndpoints
@@ -218,13 +220,14 @@ async def _serve(settings: Settings, pools: Pools, judging: Judging, rates: Rate
     sweeper = Sweeper(UnpricedCalls(connections, rates))
     judge, courier = JudgeReport(judging), courier_of(settings, connections, now, random.random)
     app = build(settings, connections, rates, life, started_at, sweeper, judge, pools.exporting, courier)
-    server = HttpServer(app, settings.address, settings.connections_max)
+    tls = tls_of(settings)
+    server = HttpServer(app, settings.address, settings.connections_max, tls)
     address = await server.start()
     behind = [_behind("unpriced calls are no longer looked for", sweeper.run())]
     behind.append(_behind("nothing is judged any more by this process", judging.run()))
     behind.append(_behind("no alert is delivered any more by this process", courier.run()))
     try:
-        print(f"ready query_api http://{address}", flush=True)
+        print(f"ready query_api {'https' if tls else 'http'}://{address}", flush=True)
         await stop.wait()
     finally:
         life.draining = True
@@ -232,6 +235,13 @@ async def _serve(settings: Settings, pools: Pools, judging: Judging, rates: Rate
             task.cancel()
         await asyncio.gather(*behind, return_exceptions=True)
         await server.stop(settings.drain_seconds)
+
+
+def tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """What the API shows; None: it is plain."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return tls_context(settings.tls_certificate, settings.tls_key, time.monotonic)
 
 
 def _behind(loss: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
@@ -14,6 +15,14 @@ BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 30
 STOP_SECONDS_MAX = 1.0
 """For connections to close once they were told to."""
+
+
+class _Config(uvicorn.Config):
+    tls: ssl.SSLContext | None = None
+
+    def load(self) -> None:
+        super().load()
+        self.ssl = self.tls
 
 
 class _Server(uvicorn.Server):
@@ -33,9 +42,11 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """One application on one address."""
 
-    def __init__(self, application: ASGIApp, address: Address, connections_max: int) -> None:
+    def __init__(
+        self, application: ASGIApp, address: Address, connections_max: int, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._address = address
-        config = uvicorn.Config(
+        config = _Config(
             application,
             ws="none",
             lifespan="off",
@@ -47,6 +58,7 @@ class HttpServer:
             limit_concurrency=connections_max,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
+        config.tls = tls
         self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
 

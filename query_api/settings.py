@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from decimal import Decimal, InvalidOperation
-from ipaddress import ip_address
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from finops.anomaly_rules import CALLS_MIN_DEFAULT
 from finops.burn import (
@@ -13,16 +12,22 @@ from finops.burn import (
     MULTIPLIER_DEFAULT,
     MULTIPLIER_MAX,
     MULTIPLIER_MIN,
-    SLOT_SECONDS,
     WINDOW_SECONDS_DEFAULT,
-    WINDOW_SECONDS_MAX,
-    WINDOW_SECONDS_MIN,
 )
 from query_api.alerting.addresses import Networks, networks
-
-PORT_MAX = 65_535
-OFF = "off"
-"""Says that a neighbour is not there to be asked."""
+from query_api.settings_values import (
+    Address,
+    address,
+    amount,
+    count,
+    database_url,
+    docker_host,
+    file,
+    provider_urls,
+    switch,
+    url_or_off,
+    window_seconds,
+)
 
 
 class BadSettings(ValueError):
@@ -31,27 +36,6 @@ class BadSettings(ValueError):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
-
-
-class Address(NamedTuple):
-    """Where to listen. Port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +69,8 @@ class Settings:
     collector_url: str | None
     provider_urls: Mapping[str, str]
     docker_host: str | None
+    tls_certificate: Path | None
+    tls_key: Path | None
     pool_connections_max: int
     statement_timeout_ms: int
     connections_max: int
@@ -107,166 +93,93 @@ class Variable(NamedTuple):
     secret: bool = False
 
 
-def _address(text: str) -> Address:
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
-        raise ValueError("is not host:port")
-    return Address(host.removeprefix("[").removesuffix("]"), int(port))
-
-
-def _count(lowest: int, highest: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
-            raise ValueError(f"is not a whole number from {lowest} to {highest}")
-        return int(text)
-
-    return read
-
-
-def _window(text: str) -> int:
-    seconds = _count(WINDOW_SECONDS_MIN, WINDOW_SECONDS_MAX)(text)
-    if seconds % SLOT_SECONDS:
-        raise ValueError(f"is not a multiple of {SLOT_SECONDS}")
-    return seconds
-
-
-def _amount(lowest: Decimal, highest: Decimal) -> Callable[[str], Decimal]:
-    def read(text: str) -> Decimal:
-        try:
-            found = Decimal(text)
-        except InvalidOperation:
-            raise ValueError("is not a number") from None
-        if not found.is_finite() or not lowest <= found <= highest:
-            raise ValueError(f"is not a number from {lowest} to {highest}")
-        return found
-
-    return read
-
-
-def _switch(text: str) -> bool:
-    if text not in ("0", "1"):
-        raise ValueError("is not 0 or 1")
-    return text == "1"
-
-
-def _database_url(text: str) -> str:
-    if urlsplit(text).scheme not in ("postgresql", "postgres"):
-        raise ValueError("is not set to a postgresql:// address")
-    return text
-
-
-def _url_or_off(text: str) -> str | None:
-    return None if text == OFF else _url(text)
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is not an http:// or https:// address")
-    return text
-
-
-def _providers(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for piece in filter(None, (piece.strip() for piece in text.split(","))):
-        name, equals, url = piece.partition("=")
-        if not equals or not name.strip():
-            raise ValueError("is not name=url,name=url")
-        found[name.strip()] = _url(url.strip())
-    return found
-
-
-def _docker(text: str) -> str | None:
-    if text and urlsplit(text).scheme not in ("unix", "tcp", "http", "https"):
-        raise ValueError("is not a unix://, tcp:// or http:// address")
-    return text or None
-
-
 _USD_MAX = Decimal(1_000_000)
 _READY = "http://127.0.0.1:8081/health/ready"
 VARIABLES: dict[str, Variable] = {
-    "database_url": Variable("FINOPS_DATABASE_URL", _database_url, "", "the ledger", secret=True),
-    "address": Variable("FINOPS_API", _address, "127.0.0.1:8080", "the API and the page listen here"),
-    "otlp_grpc": Variable("FINOPS_OTLP_GRPC", _address, "127.0.0.1:4317", "named on the page for agents to send to"),
-    "insecure": Variable("FINOPS_INSECURE", _switch, "0", "listen beyond loopback even before a token exists"),
+    "database_url": Variable("FINOPS_DATABASE_URL", database_url, "", "the ledger", secret=True),
+    "address": Variable("FINOPS_API", address, "127.0.0.1:8080", "the API and the page listen here"),
+    "otlp_grpc": Variable("FINOPS_OTLP_GRPC", address, "127.0.0.1:4317", "named on the page for agents to send to"),
+    "insecure": Variable("FINOPS_INSECURE", switch, "0", "listen beyond loopback even before a token exists"),
     "window_seconds": Variable(
-        "FINOPS_WINDOW_SECONDS", _window, str(WINDOW_SECONDS_DEFAULT), "sliding window of burn rates"
+        "FINOPS_WINDOW_SECONDS", window_seconds, str(WINDOW_SECONDS_DEFAULT), "sliding window of burn rates"
     ),
     "idle_seconds": Variable(
-        "FINOPS_SESSION_IDLE_SECONDS", _count(60, 86_400), str(IDLE_SECONDS_DEFAULT), "without a call: no longer active"
+        "FINOPS_SESSION_IDLE_SECONDS", count(60, 86_400), str(IDLE_SECONDS_DEFAULT), "without a call: no longer active"
     ),
     "anomaly_multiplier": Variable(
         "FINOPS_ANOMALY_MULTIPLIER",
-        _amount(MULTIPLIER_MIN, MULTIPLIER_MAX),
+        amount(MULTIPLIER_MIN, MULTIPLIER_MAX),
         str(MULTIPLIER_DEFAULT),
         "times the baseline is abnormal",
     ),
     "anomaly_floor_usd": Variable(
-        "FINOPS_ANOMALY_FLOOR_USD", _amount(Decimal(0), _USD_MAX), "0.10", "less in the window is no anomaly"
+        "FINOPS_ANOMALY_FLOOR_USD", amount(Decimal(0), _USD_MAX), "0.10", "less in the window is no anomaly"
     ),
     "anomaly_calls_min": Variable(
-        "FINOPS_ANOMALY_CALLS_MIN", _count(1, 10_000), str(CALLS_MIN_DEFAULT), "nor are fewer calls in the window"
+        "FINOPS_ANOMALY_CALLS_MIN", count(1, 10_000), str(CALLS_MIN_DEFAULT), "nor are fewer calls in the window"
     ),
     "single_call_usd": Variable(
-        "FINOPS_SINGLE_CALL_USD", _amount(Decimal("0.01"), _USD_MAX), "5", "one call that costs so much is an anomaly"
+        "FINOPS_SINGLE_CALL_USD", amount(Decimal("0.01"), _USD_MAX), "5", "one call that costs so much is an anomaly"
     ),
-    "judge_ms": Variable("FINOPS_JUDGE_MS", _count(100, 60_000), "1000", "between two rounds of the judge"),
+    "judge_ms": Variable("FINOPS_JUDGE_MS", count(100, 60_000), "1000", "between two rounds of the judge"),
     "judge_pass_ms_max": Variable(
-        "FINOPS_JUDGE_PASS_MS_MAX", _count(100, 600_000), "10000", "until one pass of the judge is cut off"
+        "FINOPS_JUDGE_PASS_MS_MAX", count(100, 600_000), "10000", "until one pass of the judge is cut off"
     ),
     "judge_connections_max": Variable(
-        "FINOPS_JUDGE_POOL_MAX", _count(1, 100), "4", "connections to the ledger for the judge"
+        "FINOPS_JUDGE_POOL_MAX", count(1, 100), "4", "connections to the ledger for the judge"
     ),
     "alert_networks": Variable("FINOPS_ALERT_NETWORKS", networks, "", "networks alerts may go to beside the public"),
     "alert_apprise": Variable(
-        "FINOPS_ALERT_APPRISE", _switch, "0", "Apprise may be used, whose addresses are not judged"
+        "FINOPS_ALERT_APPRISE", switch, "0", "Apprise may be used, whose addresses are not judged"
     ),
     "alert_resend_seconds": Variable(
         "FINOPS_ALERT_RESEND_SECONDS",
-        _count(10, 3600),
+        count(10, 3600),
         "60",
         "between two tellings of Alertmanager that an alert fires",
     ),
     "alert_give_up_seconds": Variable(
-        "FINOPS_ALERT_GIVE_UP_SECONDS", _count(60, 2_592_000), "86400", "of failing until a delivery is given up"
+        "FINOPS_ALERT_GIVE_UP_SECONDS", count(60, 2_592_000), "86400", "of failing until a delivery is given up"
     ),
-    "alert_keep_days": Variable("FINOPS_ALERT_KEEP_DAYS", _count(1, 36_500), "400", "for which alerts are kept"),
-    "budgets_max": Variable("FINOPS_BUDGETS_MAX", _count(1, 10_000), "1000", "budgets that can be stated"),
+    "alert_keep_days": Variable("FINOPS_ALERT_KEEP_DAYS", count(1, 36_500), "400", "for which alerts are kept"),
+    "budgets_max": Variable("FINOPS_BUDGETS_MAX", count(1, 10_000), "1000", "budgets that can be stated"),
     "budget_every_ms": Variable(
-        "FINOPS_BUDGET_EVERY_MS", _count(100, 3_600_000), "10000", "between two looks of the judge at one budget"
+        "FINOPS_BUDGET_EVERY_MS", count(100, 3_600_000), "10000", "between two looks of the judge at one budget"
     ),
     "budget_fresh_ms": Variable(
-        "FINOPS_BUDGET_FRESH_MS", _count(0, 60_000), "1000", "until a decision has a spend read anew"
+        "FINOPS_BUDGET_FRESH_MS", count(0, 60_000), "1000", "until a decision has a spend read anew"
     ),
     "budget_stale_ms": Variable(
-        "FINOPS_BUDGET_STALE_MS", _count(0, 600_000), "15000", "age of the oldest spend a decision rests on"
+        "FINOPS_BUDGET_STALE_MS", count(0, 600_000), "15000", "age of the oldest spend a decision rests on"
     ),
     "budget_remembered_max": Variable(
-        "FINOPS_BUDGET_REMEMBERED_MAX", _count(1, 1_000_000), "20000", "spends remembered for decisions"
+        "FINOPS_BUDGET_REMEMBERED_MAX", count(1, 1_000_000), "20000", "spends remembered for decisions"
     ),
-    "budget_series_max": Variable("FINOPS_BUDGET_SERIES_MAX", _count(0, 10_000), "100", "budgets with gauges"),
-    "collector_url": Variable("FINOPS_COLLECTOR_URL", _url_or_off, _READY, "asked for health; off: not asked"),
-    "provider_urls": Variable("FINOPS_PROVIDERS", _providers, "", "name=url,... of API providers asked for health"),
-    "docker_host": Variable("DOCKER_HOST", _docker, "", "asked for health where set"),
-    "pool_connections_max": Variable("FINOPS_API_POOL_MAX", _count(1, 1000), "8", "connections to the ledger"),
+    "budget_series_max": Variable("FINOPS_BUDGET_SERIES_MAX", count(0, 10_000), "100", "budgets with gauges"),
+    "collector_url": Variable("FINOPS_COLLECTOR_URL", url_or_off, _READY, "asked for health; off: not asked"),
+    "provider_urls": Variable("FINOPS_PROVIDERS", provider_urls, "", "name=url,... of API providers asked for health"),
+    "tls_certificate": Variable("FINOPS_API_TLS_CERTIFICATE", file, "", "PEM file with the API's certificate chain"),
+    "tls_key": Variable("FINOPS_API_TLS_KEY", file, "", "PEM file with the key of that certificate"),
+    "docker_host": Variable("DOCKER_HOST", docker_host, "", "asked for health where set"),
+    "pool_connections_max": Variable("FINOPS_API_POOL_MAX", count(1, 1000), "8", "connections to the ledger"),
     "statement_timeout_ms": Variable(
-        "FINOPS_API_STATEMENT_TIMEOUT_MS", _count(10, 600_000), "5000", "until a query is given up"
+        "FINOPS_API_STATEMENT_TIMEOUT_MS", count(10, 600_000), "5000", "until a query is given up"
     ),
-    "connections_max": Variable("FINOPS_API_CONNECTIONS_MAX", _count(1, 100_000), "1000", "HTTP requests at once"),
-    "drain_seconds": Variable("FINOPS_API_DRAIN_SECONDS", _count(0, 600), "10", "for requests inside after SIGTERM"),
+    "connections_max": Variable("FINOPS_API_CONNECTIONS_MAX", count(1, 100_000), "1000", "HTTP requests at once"),
+    "drain_seconds": Variable("FINOPS_API_DRAIN_SECONDS", count(0, 600), "10", "for requests inside after SIGTERM"),
     "database_wait_seconds": Variable(
-        "FINOPS_API_DATABASE_WAIT_SECONDS", _count(1, 3600), "30", "for the database at start"
+        "FINOPS_API_DATABASE_WAIT_SECONDS", count(1, 3600), "30", "for the database at start"
     ),
-    "window_days_max": Variable("FINOPS_API_WINDOW_DAYS_MAX", _count(1, 36_500), "400", "days of a window of costs"),
+    "window_days_max": Variable("FINOPS_API_WINDOW_DAYS_MAX", count(1, 36_500), "400", "days of a window of costs"),
     "entries_window_days_max": Variable(
-        "FINOPS_API_ENTRIES_WINDOW_DAYS_MAX", _count(1, 36_500), "31", "days, where sums cannot answer"
+        "FINOPS_API_ENTRIES_WINDOW_DAYS_MAX", count(1, 36_500), "31", "days, where sums cannot answer"
     ),
-    "exports_max": Variable("FINOPS_API_EXPORTS_MAX", _count(1, 100), "2", "exports at once"),
+    "exports_max": Variable("FINOPS_API_EXPORTS_MAX", count(1, 100), "2", "exports at once"),
     "export_statement_timeout_ms": Variable(
-        "FINOPS_API_EXPORT_STATEMENT_TIMEOUT_MS", _count(10, 3_600_000), "60000", "for each piece of an export"
+        "FINOPS_API_EXPORT_STATEMENT_TIMEOUT_MS", count(10, 3_600_000), "60000", "for each piece of an export"
     ),
     "export_stall_seconds": Variable(
-        "FINOPS_API_EXPORT_STALL_SECONDS", _count(1, 3600), "30", "a reader may take nothing for so long"
+        "FINOPS_API_EXPORT_STALL_SECONDS", count(1, 3600), "30", "a reader may take nothing for so long"
     ),
 }
 
@@ -283,6 +196,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         except ValueError as fault:
             shown = "" if variable.secret else f" ({text!r})"
             faults.append(f"{variable.name}{shown} {fault}")
+    if not faults and (values["tls_certificate"] is None) != (values["tls_key"] is None):
+        faults.append("FINOPS_API_TLS_CERTIFICATE and FINOPS_API_TLS_KEY go together: set both or neither")
     if faults:
         raise BadSettings(faults)
     return Settings(**values)

@@ -84,7 +84,8 @@ class Stack:
     @property
     def api_url(self) -> str:
         """Where this machine reaches the query API."""
-        return f"http://{self.settings.api.from_here}"
+        scheme = "https" if self._environment.get("FINOPS_API_TLS_CERTIFICATE") else "http"
+        return f"{scheme}://{self.settings.api.from_here}"
 
     @property
     def page_url(self) -> str:

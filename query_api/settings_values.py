@@ -1,0 +1,117 @@
+"""The kinds of value that a setting can have, each read from its text; who cannot raises ``ValueError`` with the reason."""
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from finops.burn import SLOT_SECONDS, WINDOW_SECONDS_MAX, WINDOW_SECONDS_MIN
+
+PORT_MAX = 65_535
+OFF = "off"
+"""Says that a neighbour is not there to be asked."""
+
+
+class Address(NamedTuple):
+    """Where to listen. Port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def address(text: str) -> Address:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
+        raise ValueError("is not host:port")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+def count(lowest: int, highest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+            raise ValueError(f"is not a whole number from {lowest} to {highest}")
+        return int(text)
+
+    return read
+
+
+def window_seconds(text: str) -> int:
+    seconds = count(WINDOW_SECONDS_MIN, WINDOW_SECONDS_MAX)(text)
+    if seconds % SLOT_SECONDS:
+        raise ValueError(f"is not a multiple of {SLOT_SECONDS}")
+    return seconds
+
+
+def amount(lowest: Decimal, highest: Decimal) -> Callable[[str], Decimal]:
+    def read(text: str) -> Decimal:
+        try:
+            found = Decimal(text)
+        except InvalidOperation:
+            raise ValueError("is not a number") from None
+        if not found.is_finite() or not lowest <= found <= highest:
+            raise ValueError(f"is not a number from {lowest} to {highest}")
+        return found
+
+    return read
+
+
+def switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("is not 0 or 1")
+    return text == "1"
+
+
+def database_url(text: str) -> str:
+    if urlsplit(text).scheme not in ("postgresql", "postgres"):
+        raise ValueError("is not set to a postgresql:// address")
+    return text
+
+
+def url_or_off(text: str) -> str | None:
+    return None if text == OFF else url(text)
+
+
+def url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not an http:// or https:// address")
+    return text
+
+
+def provider_urls(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for piece in filter(None, (piece.strip() for piece in text.split(","))):
+        name, equals, url = piece.partition("=")
+        if not equals or not name.strip():
+            raise ValueError("is not name=url,name=url")
+        found[name.strip()] = url(url.strip())
+    return found
+
+
+def file(text: str) -> Path | None:
+    path = Path(text) if text else None
+    if path is not None and not path.is_file():
+        raise ValueError("names no readable file")
+    return path
+
+
+def docker_host(text: str) -> str | None:
+    if text and urlsplit(text).scheme not in ("unix", "tcp", "http", "https"):
+        raise ValueError("is not a unix://, tcp:// or http:// address")
+    return text or None
