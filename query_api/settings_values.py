@@ -1,4 +1,4 @@
-"""The kinds of value that a setting can have, each read from its text; who cannot raises ``ValueError`` with the reason."""
+"""The kinds of value that a setting can have, each read from its text; ``ValueError`` says why one cannot be read."""
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -36,6 +36,7 @@ class Address(NamedTuple):
 
 
 def address(text: str) -> Address:
+    """``host:port``."""
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
         raise ValueError("is not host:port")
@@ -43,6 +44,8 @@ def address(text: str) -> Address:
 
 
 def count(lowest: int, highest: int) -> Callable[[str], int]:
+    """A whole number from ``lowest`` to ``highest``."""
+
     def read(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
             raise ValueError(f"is not a whole number from {lowest} to {highest}")
@@ -52,6 +55,7 @@ def count(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def window_seconds(text: str) -> int:
+    """A length of the sliding window."""
     seconds = count(WINDOW_SECONDS_MIN, WINDOW_SECONDS_MAX)(text)
     if seconds % SLOT_SECONDS:
         raise ValueError(f"is not a multiple of {SLOT_SECONDS}")
@@ -59,6 +63,8 @@ def window_seconds(text: str) -> int:
 
 
 def amount(lowest: Decimal, highest: Decimal) -> Callable[[str], Decimal]:
+    """A number from ``lowest`` to ``highest``."""
+
     def read(text: str) -> Decimal:
         try:
             found = Decimal(text)
@@ -72,22 +78,26 @@ def amount(lowest: Decimal, highest: Decimal) -> Callable[[str], Decimal]:
 
 
 def switch(text: str) -> bool:
+    """0 or 1."""
     if text not in ("0", "1"):
         raise ValueError("is not 0 or 1")
     return text == "1"
 
 
 def database_url(text: str) -> str:
+    """The address of a PostgreSQL."""
     if urlsplit(text).scheme not in ("postgresql", "postgres"):
         raise ValueError("is not set to a postgresql:// address")
     return text
 
 
 def url_or_off(text: str) -> str | None:
+    """An address, or None for ``off``."""
     return None if text == OFF else url(text)
 
 
 def url(text: str) -> str:
+    """An http or https address."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not an http:// or https:// address")
@@ -95,16 +105,18 @@ def url(text: str) -> str:
 
 
 def provider_urls(text: str) -> dict[str, str]:
+    """``name=url,name=url``."""
     found: dict[str, str] = {}
     for piece in filter(None, (piece.strip() for piece in text.split(","))):
-        name, equals, url = piece.partition("=")
+        name, equals, address_of_it = piece.partition("=")
         if not equals or not name.strip():
             raise ValueError("is not name=url,name=url")
-        found[name.strip()] = url(url.strip())
+        found[name.strip()] = url(address_of_it.strip())
     return found
 
 
 def file(text: str) -> Path | None:
+    """A file that is there, or None for nothing."""
     path = Path(text) if text else None
     if path is not None and not path.is_file():
         raise ValueError("names no readable file")
@@ -112,6 +124,7 @@ def file(text: str) -> Path | None:
 
 
 def docker_host(text: str) -> str | None:
+    """The address of a Docker host, or None for nothing."""
     if text and urlsplit(text).scheme not in ("unix", "tcp", "http", "https"):
         raise ValueError("is not a unix://, tcp:// or http:// address")
     return text or None

@@ -21,7 +21,7 @@ from query_api import csv_text
 from query_api.application import application
 from query_api.auth import Gate
 from query_api.server import HttpServer
-from query_api.settings import Address
+from query_api.settings_values import Address
 
 __all__ = ["world"]
 COSTS, FOCUS = f"{PREFIX}/exports/costs.csv", f"{PREFIX}/exports/focus.csv"

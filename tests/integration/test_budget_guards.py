@@ -24,7 +24,8 @@ from query_api.auth import Gate
 from query_api.budget_routes import budget_rows
 from query_api.budget_wiring import budget_handlers
 from query_api.server import HttpServer
-from query_api.settings import Address, read_settings
+from query_api.settings import read_settings
+from query_api.settings_values import Address
 
 ASK: list[Any] = [{"role": "user", "content": "Hello?"}]
 

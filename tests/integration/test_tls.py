@@ -21,7 +21,7 @@ from tls_world import Authority
 from finops.access import Grant, Scope, token_digest
 from query_api.certificates import tls_context
 from query_api.server import HttpServer
-from query_api.settings import Address
+from query_api.settings_values import Address
 
 TOKEN = "finops_sender"
 
