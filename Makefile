@@ -68,6 +68,7 @@ bench: setup  ## Measure what is claimed: speeds, memory, reports, storage (minu
 	@if command -v cc >/dev/null; then $(MAKE) compiled && $(BIN)/python -m benchmarks.counting --compiled --memory-spans 200000; \
 		else echo "the compiled modules are not measured: there is no C compiler"; fi
 	@$(BIN)/python -m benchmarks.repricing
+	@$(BIN)/python -m benchmarks.authentication
 	@$(BIN)/python -m benchmarks.storage
 	@$(if $(URL),$(BIN)/python -m benchmarks.storage --server "$(URL)",true)
 	@$(BIN)/python -m benchmarks.panels
