@@ -1,7 +1,7 @@
 """Spans a second from the wire into the ledger: durable, counted, priced and acknowledged, all on this machine.
 
     python -m benchmarks.ingest [--shape bare|attr|event] [--spans 512] [--senders 8] [--rate N] [--runs 3]
-                                [--collectors 1] [--database-url SUPERUSER_URL] [--profile FILE]
+                                [--collectors 1] [--compiled] [--database-url SUPERUSER_URL] [--profile FILE]
 
 Starts the embedded PostgreSQL with fsync (or makes a database on the server named), collectors and senders, each a
 process of its own. Prints spans acknowledged a second, latencies, the processor time a span of each part, and the
@@ -93,7 +93,7 @@ def database(superuser_url: str) -> Iterator[str]:
 class Collector:
     """A collector process, told where its peers listen."""
 
-    def __init__(self, url: str, settings: dict[str, str], profile: str | None, log: Path) -> None:
+    def __init__(self, url: str, settings: dict[str, str], profile: str | None, log: Path, home: Path = ROOT) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINOPS_", "OTEL_"))}
         ports = dict.fromkeys(("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS"), "127.0.0.1:0")
         environment = {**kept, **ports, **settings, "FINOPS_DATABASE_URL": url}
@@ -102,7 +102,7 @@ class Collector:
             command = [sys.executable, "-m", "cProfile", "-o", profile, "-m", "collector"]
         self._log = log.open("ab")
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True
+            command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().split()
@@ -138,10 +138,11 @@ def run(superuser_url: str, pids: list[int], asked: argparse.Namespace, seed: in
     """One run over a database of its own."""
     with tempfile.TemporaryDirectory() as directory, database(superuser_url) as url:
         log = Path(directory) / "collector.log"
-        first = Collector(url, settings_of(asked), asked.profile, log)
+        home = ROOT / "build" / "compiled" if asked.compiled else ROOT
+        first = Collector(url, settings_of(asked), asked.profile, log, home)
         address = first.at["grpc"]
         shared = {**settings_of(asked), "FINOPS_OTLP_GRPC": address}
-        collectors = [first, *(Collector(url, shared, None, log) for _ in range(asked.collectors - 1))]
+        collectors = [first, *(Collector(url, shared, None, log, home) for _ in range(asked.collectors - 1))]
         try:
             said, used = load(address, asked, seed, [c.process.pid for c in collectors], pids)
             peak = max(peak_mib(c.process.pid) for c in collectors)
@@ -218,6 +219,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--collectors", type=int, default=1)
     parser.add_argument("--database-url", help="a superuser's address of a server with room for a database")
+    parser.add_argument("--compiled", action="store_true", help="the modules of `make compiled`")
     parser.add_argument("--profile", help="write a cProfile of the collector here")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the collector")
     asked = parser.parse_args()

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
+from collector.ledger_thread import LedgerElsewhere, LedgerThread
 from collector.log_format import JsonLines, where
 from collector.pipeline import DECODERS, Clock
 from collector.settings import BadSettings, Settings, read_settings, render_settings
@@ -69,20 +70,17 @@ async def run(settings: Settings) -> int:
     stop = asyncio.Event()
     for word in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(word, stop.set)
-    connections = pool(
-        settings.database_url,
-        size_max=settings.connections_max,
-        name="finops-collector",
-        statement_timeout_ms=settings.statement_ms_max,
-        patience_seconds=patience_of(settings.statement_ms_max),
-    )
+    thread = LedgerThread(loop_factory())
+    thread.start()
+    appending, asking = pool_of(settings, 1), pool_of(settings, settings.connections_max - 1)
     try:
-        opened = await unless(stop, open_ledger(settings, connections))
+        opened = await unless(stop, thread.run(open_ledger(settings, appending)))
         if opened is None:
             return 0
+        await asking.open(wait=True, timeout=settings.database_wait_ms_max / 1000)
         jobs = asyncio.create_task(jobs_of(settings, opened.engine).run())
         try:
-            return await serve(settings, opened.ledger, LedgerTokens(connections), stop)
+            return await serve(settings, LedgerElsewhere(opened.ledger, thread), LedgerTokens(asking), stop)
         finally:
             jobs.cancel()
             await asyncio.gather(jobs, return_exceptions=True)
@@ -90,7 +88,20 @@ async def run(settings: Settings) -> int:
         logger.critical("cannot start", extra={"fault": where(fault), "reason": reason_of(fault)})
         return CANNOT_START
     finally:
-        await connections.close()
+        await asking.close()
+        await thread.run(appending.close())
+        thread.stop()
+
+
+def pool_of(settings: Settings, connections_max: int) -> Pool:
+    """Connections to the ledger, not yet open. They belong to the loop that opens them."""
+    return pool(
+        settings.database_url,
+        size_max=connections_max,
+        name="finops-collector",
+        statement_timeout_ms=settings.statement_ms_max,
+        patience_seconds=patience_of(settings.statement_ms_max),
+    )
 
 
 async def unless(stop: asyncio.Event, opening: Coroutine[None, None, Opened]) -> Opened | None:
@@ -127,7 +138,7 @@ def jobs_of(settings: Settings, engine: Engine) -> Jobs:
     )
 
 
-async def serve(settings: Settings, ledger: Ledger, tokens: LedgerTokens, stop: asyncio.Event) -> int:
+async def serve(settings: Settings, ledger: LedgerElsewhere, tokens: LedgerTokens, stop: asyncio.Event) -> int:
     """Listens until ``stop``, then drains."""
     # Not at the top: gRPC's core reads how loud it may be when it is imported, and it writes no JSON.
     from collector.service import Service

@@ -57,7 +57,7 @@ class Settings:
         int, Variable("FINOPS_DATABASE_WAIT_MS_MAX", count(0, 3_600_000), "30_000", "for the ledger, at start")
     ]
     remembered_spans_max: Annotated[
-        int, Variable("FINOPS_REMEMBERED_SPANS_MAX", count(0, 100_000_000), "50_000", "of open traces, in memory")
+        int, Variable("FINOPS_REMEMBERED_SPANS_MAX", count(0, 100_000_000), "20_000", "of open traces, in memory")
     ]
     accept_days_max: Annotated[
         int, Variable("FINOPS_ACCEPT_DAYS_MAX", count(1, 3650), "400", "older spans are refused as too_late")

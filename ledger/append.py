@@ -44,7 +44,7 @@ class Rates(Protocol):
 class Limits(NamedTuple):
     """How much of open traces is remembered."""
 
-    remembered_spans: int = 50_000
+    remembered_spans: int = 20_000
 
 
 class _Written(NamedTuple):
