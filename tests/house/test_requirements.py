@@ -72,7 +72,11 @@ ELSEWHERE = {"litellm_budget_hook.py": {"fastapi", "httpx", "litellm"}}
 def test_every_library_a_test_or_an_example_imports_is_locked() -> None:
     pinned = locked("development.txt").keys()
     distributions = packages_distributions()
-    at_home = sys.stdlib_module_names | {*ROOMS, "examples"} | {path.stem for path in (ROOT / "tests").iterdir()}
+    at_home = (
+        sys.stdlib_module_names
+        | {*ROOMS, "examples", "benchmarks"}
+        | {path.stem for path in (ROOT / "tests").iterdir()}
+    )
     missing = [
         f"{path.relative_to(ROOT)}: {module}"
         for folder in ("tests", "examples")
