@@ -249,6 +249,6 @@ def render_settings(settings: Settings) -> list[str]:
         value = getattr(settings, field)
         if isinstance(value, bool):
             value = int(value)
-        shown = "***" if variable.secret else "" if value is None else str(value)
+        shown = "" if value is None else "***" if variable.secret else str(value)
         lines.append(f"{variable.name}={shown}  # {variable.meaning}")
     return lines
