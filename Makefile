@@ -20,7 +20,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo run test storm check fmt bench corpus-report lock hooks clean test-timescale \
+.PHONY: help setup demo run test storm check fmt bench corpus-report lock audit sbom hooks clean test-timescale \
 	collector-build collector-config compiled test-compiled test-kafka helm-tools image dashboards
 
 help:  ## Print this list
@@ -72,6 +72,7 @@ bench: setup  ## Measure what is claimed: speeds, memory, reports, storage (minu
 	@$(BIN)/python -m benchmarks.storage
 	@$(if $(URL),$(BIN)/python -m benchmarks.storage --server "$(URL)",true)
 	@$(BIN)/python -m benchmarks.panels
+	@$(BIN)/python -m benchmarks.exports
 	@$(BIN)/python -m benchmarks.ingest --shape bare
 	@$(BIN)/python -m benchmarks.ingest --shape attr
 	@$(BIN)/python -m benchmarks.ingest --spans 10 --rate 1500 --senders 20
@@ -121,6 +122,15 @@ lock: setup  ## Choose dependencies anew within pyproject.toml's ranges; writes 
 			--generate-hashes --no-header --no-annotate \
 			--output-file "requirements/$$name.txt"; \
 	done
+
+audit: setup  ## Known weaknesses of what is pinned (pip-audit); says so where no advisories can be had
+	@$(BIN)/python requirements/audit.py requirements/runtime.txt requirements/development.txt
+
+sbom: setup  ## What is pinned, as CycloneDX: sbom.json; says so where the tool cannot be had
+	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements/runtime.txt \
+		--pyproject pyproject.toml --output-reproducible --output-file sbom.json 2>sbom.log \
+		&& rm -f sbom.log && echo "sbom.json: $$(grep -c '"purl"' sbom.json) packages" \
+		|| { tail -n 3 sbom.log; echo "no SBOM was made: cyclonedx-bom could not be had or did not run (sbom.log)"; }
 
 hooks: setup  ## Let git run `make check` before each commit
 	@$(BIN)/pre-commit install

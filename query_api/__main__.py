@@ -58,6 +58,7 @@ from query_api.endpoints.repricing import RepriceEndpoints
 from query_api.endpoints.valuation_rates import ValuationRates
 from query_api.judge_report import JudgeReport
 from query_api.judging import Clock, JudgePass, Judging, Pace
+from query_api.pace import PaceLimits, Paces
 from query_api.probes import http_status
 from query_api.rate_routes import RateHandlers
 from query_api.routes import Handlers, table
@@ -134,6 +135,7 @@ def build(
     neighbours = Neighbours(settings.collector_url, settings.provider_urls, settings.docker_host)
     exports, budgets = export_endpoints(settings, connections, exporting), budget_handlers(settings, connections, rates)
     alerts, burn = alert_handlers(connections, courier), burn_handlers(settings, connections)
+    paces = Paces(PaceLimits(settings.requests_per_second, settings.requests_burst), time.monotonic)
     handlers = Handlers(
         costs=Costs(reports, lambda: started_at),
         general=GeneralCosts(
@@ -146,10 +148,11 @@ def build(
         alerts=alerts,
         budgets=budgets,
         health=Health(reports, neighbours, life, http_status, time.monotonic, {"judge": judge.component}),
-        prometheus=Prometheus(reports, judge, burn.gauges, exports, alerts.alerts, budgets.gauges),
+        prometheus=Prometheus(reports, judge, burn.gauges, exports, paces, alerts.alerts, budgets.gauges),
         otlp_grpc=str(settings.otlp_grpc),
     )
-    return application(table(handlers, _version()), Gate(TokenStore(connections), time.monotonic), now, speaking_for)
+    gate = Gate(TokenStore(connections), time.monotonic, paces)
+    return application(table(handlers, _version()), gate, now, speaking_for)
 
 
 async def run(settings: Settings) -> int:

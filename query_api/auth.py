@@ -7,6 +7,7 @@ from typing import Protocol
 
 from finops.access import Grant, Scope, token_digest
 from finops.reports import Filters
+from query_api.pace import Paces
 from query_api.problems import Fault, Problem
 
 REMEMBERED_SECONDS = 3.0
@@ -28,16 +29,19 @@ class Tokens(Protocol):
 class Gate:
     """Lets a request pass whose token has the scope its route declares. Unknown tokens are never remembered."""
 
-    def __init__(self, tokens: Tokens, monotonic: Callable[[], float]) -> None:
+    def __init__(self, tokens: Tokens, monotonic: Callable[[], float], paces: Paces | None = None) -> None:
         self._tokens = tokens
+        self._paces = paces
         self._monotonic = monotonic
         self._remembered: OrderedDict[bytes, tuple[float, Grant]] = OrderedDict()
 
     async def admit(self, authorization: str | None, scope: Scope) -> Grant:
-        """The grant of the request; raises a 401 or 403 problem."""
+        """The grant of the request; raises a 401, 403 or 429 problem."""
         grant = await self._grant(token_digest(_bearer(authorization)))
         if grant is None:
             raise Problem(HTTPStatus.UNAUTHORIZED, "the token is unknown, expired or revoked", headers=_CHALLENGE)
+        if self._paces is not None:
+            self._paces.take(grant.name)
         if not grant.allows(scope):
             raise Problem(HTTPStatus.FORBIDDEN, f"this token does not have the scope {scope.value}")
         return grant

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document of the endpoint table: whatever is served is described, and nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from re import findall
 
 from query_api.exchange import Endpoint, Open
@@ -89,15 +90,37 @@ def _parameter(parameter: Parameter) -> Schema:
 
 
 def _responses(endpoint: Endpoint) -> Schema:
+    """Every status there is, none by default: an answer with another one is a fault of ours."""
     problem = {
         "description": "A problem",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+    answers: Schema = {str(int(status)): problem for status in _problems(endpoint)}
     if endpoint.method == "DELETE":
-        return {"204": {"description": "Done"}, "default": problem}
+        return {"204": {"description": "Done"}, **answers}
     content: Schema = {endpoint.media_type: {}}
     if endpoint.answer is not None:
         reference = endpoint.answer.reference()
         schema = {"type": "array", "items": reference} if endpoint.many else reference
         content = {endpoint.media_type: {"schema": schema}}
-    return {"200": {"description": endpoint.summary, "content": content}, "default": problem}
+    answer = {"description": endpoint.summary, "content": content}
+    if isinstance(endpoint.scope, Open):
+        answers["503"] = answer
+    if endpoint.method == "GET":
+        answers["304"] = {"description": "Unchanged: the tag in If-None-Match is still the answer's"}
+    return {"200": answer, **answers}
+
+
+def _problems(endpoint: Endpoint) -> Iterator[HTTPStatus]:
+    yield HTTPStatus.BAD_REQUEST
+    if "{" in endpoint.path or endpoint.method != "GET":
+        yield HTTPStatus.NOT_FOUND
+    if isinstance(endpoint.scope, Open):
+        return
+    yield from (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
+    yield HTTPStatus.SERVICE_UNAVAILABLE
+    yield HTTPStatus.UNPROCESSABLE_ENTITY
+    if endpoint.method != "GET":
+        yield from (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
+    if endpoint.body is not None:
+        yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE

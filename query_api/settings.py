@@ -78,6 +78,8 @@ class Settings:
     database_wait_seconds: int
     window_days_max: int
     entries_window_days_max: int
+    requests_per_second: int
+    requests_burst: int
     exports_max: int
     export_statement_timeout_ms: int
     export_stall_seconds: int
@@ -174,6 +176,10 @@ VARIABLES: dict[str, Variable] = {
     "entries_window_days_max": Variable(
         "FINOPS_API_ENTRIES_WINDOW_DAYS_MAX", count(1, 36_500), "31", "days, where sums cannot answer"
     ),
+    "requests_per_second": Variable(
+        "FINOPS_API_REQUESTS_PER_SECOND", count(0, 1_000_000), "100", "of one token in the long run; 0: no limit"
+    ),
+    "requests_burst": Variable("FINOPS_API_REQUESTS_BURST", count(1, 1_000_000), "1000", "of one token after a pause"),
     "exports_max": Variable("FINOPS_API_EXPORTS_MAX", count(1, 100), "2", "exports at once"),
     "export_statement_timeout_ms": Variable(
         "FINOPS_API_EXPORT_STATEMENT_TIMEOUT_MS", count(10, 3_600_000), "60000", "for each piece of an export"

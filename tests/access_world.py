@@ -38,7 +38,11 @@ OWN, OTHER = "okapi", "zebra"
 """Everything an organisation is called by holds its name, so that a leak can be seen."""
 TRACES = {OWN: "0a" * 16, OTHER: "0b" * 16}
 BUDGETS = {OWN: str(UUID(int=0xA)), OTHER: str(UUID(int=0xB))}
-SETTINGS = {"FINOPS_DATABASE_URL": "postgresql://nowhere/finops", "FINOPS_COLLECTOR_URL": "off"}
+SETTINGS = {
+    "FINOPS_DATABASE_URL": "postgresql://nowhere/finops",
+    "FINOPS_COLLECTOR_URL": "off",
+    "FINOPS_API_REQUESTS_PER_SECOND": "0",
+}
 
 
 class Caller(NamedTuple):

@@ -27,6 +27,7 @@ from query_api.exchange import Endpoint
 from query_api.exposition import Family
 from query_api.judge_report import JudgeReport
 from query_api.judging import Clock, Judging, Pace
+from query_api.pace import PaceLimits, Paces
 from query_api.routes import Handlers, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,8 +86,9 @@ async def judged() -> list[Family]:
 
 
 async def exported() -> list[Family]:
-    """What the exports tell."""
-    return await ExportEndpoints(Mock(), Mock(), Limits(1, 1, 1.0)).families(Mock())
+    """What the exports and the pace of requests tell."""
+    paced = await Paces(PaceLimits(1, 1), lambda: 0.0).families(Mock())
+    return paced + await ExportEndpoints(Mock(), Mock(), Limits(1, 1, 1.0)).families(Mock())
 
 
 async def alerted() -> list[Family]:

@@ -87,6 +87,31 @@ def test_every_library_a_test_or_an_example_imports_is_locked() -> None:
     assert not missing, missing
 
 
+FLOORS = {
+    "grpcio": (1, 65, 4),  # CVE-2023-1428, CVE-2023-33953, CVE-2024-7246
+    "starlette": (0, 49, 1),  # CVE-2025-62727
+    "protobuf": (6, 33, 5),  # CVE-2025-4565, CVE-2026-0994
+    "h11": (0, 16, 0),  # CVE-2025-43859
+}
+"""The first versions without what is known against older ones; told in SECURITY.md."""
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
+
+
+def test_nothing_with_a_known_weakness_is_asked_for_or_pinned() -> None:
+    least = {
+        normal(line): version_of(found[1])
+        for line in PROJECT["dependencies"]
+        if (found := re.search(r">=([\d.]+)", line))
+    }
+    for name, floor in FLOORS.items():
+        for lock in LOCKS:
+            assert version_of(locked(lock.name)[name]) >= floor, f"{lock.name}: {name}"
+        assert least.get(name, floor) >= floor, f"pyproject.toml: {name}"
+
+
 def imported(path: Path) -> set[str]:
     """Top-level names of the modules a file imports."""
     names: set[str] = set()
