@@ -52,5 +52,5 @@ async def test_none_is_no_limit_and_refusals_are_counted() -> None:
     assert taken(Paces(PaceLimits(0, 1), Clock()), "reader", 1000) == 1000
     paces = Paces(PaceLimits(1, 5), Clock())
     assert taken(paces, "reader", 9) == 5
-    families = await paces.families(None)  # type: ignore[arg-type]
+    families = await paces.families(None)
     assert [sample.value for family in families for sample in family.samples] == [4, 1]
