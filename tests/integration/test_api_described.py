@@ -23,7 +23,7 @@ from ledger.pool import Pool
 from query_api.exchange import Endpoint
 from query_api.parameters import Parameter
 from query_api.server import HttpServer
-from query_api.settings import Address
+from query_api.settings_values import Address
 
 SECONDS_MAX = 12
 TRENDS = "/api/v1/finops/trends"
