@@ -1,4 +1,4 @@
-"""A hundred thousand active sessions: the page of the fastest, the judge's pass, and what heads cost an append.
+"""A hundred thousand active sessions: the page of the fastest, and the judge's pass over them.
 
     python -m benchmarks.burning [--sessions 100000] [--calls 10] [--requests 200]
 
