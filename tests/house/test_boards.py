@@ -57,7 +57,7 @@ def test_every_dashboard_is_on_the_page() -> None:
 
 def test_what_is_asked_of_prometheus_is_exposed() -> None:
     page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
-    names = {name for text in expressions() for name in re.findall(r"\b(?:finops|agent)_[a-z_]+(?=[\[\)])", text)}
+    names = {name for text in expressions() for name in re.findall(r"\b(?:finops|agent)_[a-z_]+(?=[\[\){ ])", text)}
     assert len(names) > 10
     assert {name for name in names if f"`{name.removesuffix('_bucket')}`" not in page} == set()
 
