@@ -5,7 +5,7 @@
 # Non-root, and nothing is written below /: run it with a read-only root. The embedded PostgreSQL stays out, since in a
 # cluster the ledger is a server of its own; `--build-arg EMBEDDED=1` leaves it in, for `agent-finops up` in one container.
 
-ARG BASE=docker.io/library/debian:bookworm-slim
+ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends python3 python3-venv ca-certificates
