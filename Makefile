@@ -21,7 +21,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup demo run test storm check fmt bench corpus-report lock audit sbom hooks clean test-timescale \
-	collector-build collector-config compiled test-compiled test-kafka helm-tools image dashboards
+	collector-build collector-config compiled test-compiled test-kafka node-agent helm-tools image dashboards
 
 help:  ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,11 @@ test-kafka: setup collector-build  ## Agent, Collector, a real Kafka, Collector,
 	@mvn -q -B -f tests/kafka-pom.xml dependency:copy-dependencies \
 		-DoutputDirectory="$${XDG_CACHE_HOME:-$$HOME/.cache}/agent-finops/kafka"
 	@FINOPS_TEST_KAFKA=1 $(BIN)/python -m pytest -q -n 0 -k kafka tests/integration/test_collector_outage.py
+
+node-agent:  ## What the Node example needs, for its test (Node 20 or newer with npm; kept in ~/.cache)
+	@cache="$${XDG_CACHE_HOME:-$$HOME/.cache}/agent-finops/node-agent"; mkdir -p "$$cache"; \
+	cp examples/node/package.json "$$cache"; \
+	npm install --prefix "$$cache" --no-package-lock --no-audit --no-fund --loglevel=error
 
 helm-tools: setup  ## Helm, kubeconform and schemas to check the chart with (Go; minutes; kept in ~/.cache)
 	@PYTHON="$(CURDIR)/$(BIN)/python" helm/fetch-tools.sh

@@ -1,0 +1,86 @@
+"""A Node agent under auto-instrumentation, by environment variables only: what it spent is what it was billed."""
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alert_processes import collector
+
+from examples.model_server import ModelServer
+
+ROOT = Path(__file__).resolve().parents[2]
+AGENT_SECONDS_MAX = 60
+SPENT = """
+    select agent_id, operation, model_id, input_tokens, output_tokens, cost_pico, detail->'flags' ? 'partialUsage'
+    from entries order by input_tokens
+"""
+
+
+def packages() -> Path:
+    """Where the agent's packages are; skips the test where there are none."""
+    if shutil.which("node") is None:
+        pytest.skip("Node is not installed")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    modules = cache / "agent-finops" / "node-agent" / "node_modules"
+    if not (modules / "@opentelemetry" / "auto-instrumentations-node").is_dir():
+        pytest.skip("the Node agent's packages are not installed: `make node-agent`")
+    return modules
+
+
+@pytest.fixture
+def models() -> Iterator[ModelServer]:
+    server = ModelServer("127.0.0.1", 0, run="node")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def run_agent(modules: Path, models: ModelServer, receiver: str) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "NODE_PATH": str(modules),
+        "OPENAI_BASE_URL": f"{models.url}/v1",
+        "OPENAI_API_KEY": "node_agent",
+        "OTEL_SERVICE_NAME": "node_agent",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_NODE_ENABLED_INSTRUMENTATIONS": "openai",
+        "OTEL_NODE_RESOURCE_DETECTORS": "env",
+    }
+    register = "@opentelemetry/auto-instrumentations-node/register"
+    process = await asyncio.create_subprocess_exec(
+        "node", "--require", register, "examples/node/agent.js",
+        cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), AGENT_SECONDS_MAX)
+    assert process.returncode == 0, said.decode()
+
+
+def billed(call: dict[str, Any]) -> tuple[object, ...]:
+    """What the entry of a call on the model server's bill has to say."""
+    assert call["cachedInputTokens"] == 0, "this instrumentation cannot tell what was cached"
+    cost_pico = int(Decimal(call["costUsd"]).scaleb(12))
+    return "node_agent", call["operation"], call["model"], call["inputTokens"], call["outputTokens"], cost_pico, True
+
+
+async def test_a_node_agent_costs_what_it_was_billed(models: ModelServer, database_url: str, tmp_path: Path) -> None:
+    modules = packages()
+    async with collector(database_url, tmp_path) as address:
+        await run_agent(modules, models, f"http://{address}")
+    with psycopg.connect(database_url) as connection:
+        spent = connection.execute(SPENT).fetchall()
+    calls: Any = models.bill.as_json()["calls"]
+    assert len(calls) == 4
+    assert spent == [billed(call) for call in sorted(calls, key=lambda call: call["inputTokens"])]
