@@ -1,6 +1,6 @@
 """Who is told of alerts. Each change is one committed transaction with a row of the audit trail, without secrets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from finops.audit import ALERT_DESTINATION_DELETED, ALERT_DESTINATION_PUT
 from ledger import audit
 from ledger.alert_rows import destination_of
 from ledger.audit import json_text
+from ledger.conditions import always
 from ledger.pool import Connection, Pool
 from ledger.reading import reaching
 from sql import query
@@ -58,14 +59,20 @@ class AlertDestinations:
                 raise NameTaken
             return await _changed(connection, str(row[0]), None, by, at)
 
-    async def replace(self, wanted: Destination, by: str, at: datetime) -> ListedDestination | None:
-        """Puts another in the place of the one with its number; None where there is none. Raises ``NameTaken``."""
+    async def replace(
+        self, wanted: Destination, by: str, at: datetime, holds: Callable[[ListedDestination], None] = always
+    ) -> ListedDestination | None:
+        """Puts another in the place of the one with its number; None where there is none. Raises ``NameTaken``.
+
+        ``holds`` is asked of the one before it.
+        """
         number = wanted.destination_id
         try:
             async with reaching(self._pool) as connection, connection.transaction():
-                before = next(iter(await _listed(connection, number, None, at)), None)
+                before = await _held(connection, number, None, at)
                 if before is None:
                     return None
+                holds(before)
                 values = {**_values(wanted, by, at), "destination": number, "before_until": at + SECRET_BEFORE_HOLDS}
                 await connection.execute(query("alert_destination_replace"), values)
                 if not wanted.enabled:
@@ -74,12 +81,20 @@ class AlertDestinations:
         except UniqueViolation:
             raise NameTaken from None
 
-    async def delete(self, number: str, orgs: Sequence[str] | None, by: str, at: datetime) -> bool:
+    async def delete(
+        self,
+        number: str,
+        orgs: Sequence[str] | None,
+        by: str,
+        at: datetime,
+        holds: Callable[[ListedDestination], None] = always,
+    ) -> bool:
         """Takes it away; False where there is none."""
         async with reaching(self._pool) as connection, connection.transaction():
-            before = next(iter(await _listed(connection, number, orgs, at)), None)
+            before = await _held(connection, number, orgs, at)
             if before is None:
                 return False
+            holds(before)
             await connection.execute(query("alert_destination_delete"), {"destination": number, "by": by, "at": at})
             await _forsake(connection, number, "the destination was deleted")
             await _record(connection, ALERT_DESTINATION_DELETED, before.destination, None, by, at)
@@ -112,6 +127,13 @@ async def _listed(
     values = {"destination": number, "orgs": None if orgs is None else list(orgs), "now": now}
     rows: list[Any] = await (await connection.execute(query("alert_destinations"), values)).fetchall()
     return [ListedDestination(destination_of(row[:_COLUMNS]), *row[_COLUMNS:]) for row in rows]
+
+
+async def _held(
+    connection: Connection, number: str, orgs: Sequence[str] | None, now: datetime
+) -> ListedDestination | None:
+    await connection.execute(query("alert_destination_hold"), {"destination": number})
+    return next(iter(await _listed(connection, number, orgs, now)), None)
 
 
 async def _changed(

@@ -1,6 +1,6 @@
 """What operators say is normal for an agent, kept exactly."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from finops.money import PICO_PER_USD
 from finops.ratios import plain
 from finops.reports import Baseline, Filters
 from ledger import audit
+from ledger.conditions import always
 from ledger.pool import Connection, Pool
 from ledger.reading import reaching
 from sql import query
@@ -28,8 +29,12 @@ class BaselineStore:
         baseline_usd_per_hour: Decimal,
         changed_by: str,
         anomaly_multiplier: Decimal | None = None,
+        holds: Callable[[Baseline | None], None] = always,
     ) -> Baseline:
-        """Stores the baseline and returns the row. ``org_id`` '' holds for every organisation without its own."""
+        """Stores the baseline and returns the row. ``org_id`` '' holds for every organisation without its own.
+
+        ``holds`` is asked of the one before it.
+        """
         values = {
             "org_id": org_id,
             "agent_id": agent_id,
@@ -40,17 +45,26 @@ class BaselineStore:
         async with reaching(self._pool) as connection, connection.transaction():
             await audit.hold_trail(connection)
             before = await _stated(connection, org_id, agent_id)
+            holds(before)
             row = await (await connection.execute(query("put_baseline"), values)).fetchone()
             assert row is not None
             after = _baseline(row)
             await _record(connection, BASELINE_PUT, before, after, changed_by, after.updated_at)
         return after
 
-    async def delete(self, org_id: str, agent_id: str, changed_by: str, now: datetime) -> bool:
+    async def delete(
+        self,
+        org_id: str,
+        agent_id: str,
+        changed_by: str,
+        now: datetime,
+        holds: Callable[[Baseline | None], None] = always,
+    ) -> bool:
         """Removes the baseline; False where there is none."""
         async with reaching(self._pool) as connection, connection.transaction():
             await audit.hold_trail(connection)
             before = await _stated(connection, org_id, agent_id)
+            holds(before)
             if before is None:
                 return False
             await connection.execute(query("delete_baseline"), {"org_id": org_id, "agent_id": agent_id})

@@ -1,5 +1,6 @@
 """Budgets as operators state them: added, changed, deleted, each together with its row in the audit trail."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from psycopg import Rollback
@@ -10,6 +11,7 @@ from finops.budgets import Budget
 from finops.money import usd
 from ledger import alerts, audit
 from ledger.budget_rows import budget_from, budget_values, firing_from, firing_key, firing_values
+from ledger.conditions import always
 from ledger.pool import EVERYBODY, Connection, Pool
 from ledger.reading import reaching
 from sql import query
@@ -58,16 +60,18 @@ class BudgetStore:
                 raise Rollback
         return stored
 
-    async def put(self, budget: Budget, reason: str = "") -> Budget | None:
+    async def put(self, budget: Budget, reason: str = "", holds: Callable[[Budget], None] = always) -> Budget | None:
         """States a budget anew; None where there is none of its id.
 
         A budget that counts something else now has told nothing yet; one with only another limit keeps what was told.
+        ``holds`` is asked of the one before it.
         """
         assert budget.updated_at is not None
         async with reaching(self._pool) as connection, connection.transaction():
             before = await _one(connection, "budget_hold", budget.budget_id)
             if before is None:
                 return None
+            holds(before)
             counted = (before.scope, before.each, before.rule, before.limit_pico)
             same = counted == (budget.scope, budget.each, budget.rule, budget.limit_pico)
             after = budget._replace(
@@ -81,12 +85,13 @@ class BudgetStore:
             await _record(connection, BUDGET_PUT, before, after, reason)
         return after
 
-    async def delete(self, budget_id: str, actor: str, now: datetime) -> bool:
+    async def delete(self, budget_id: str, actor: str, now: datetime, holds: Callable[[Budget], None] = always) -> bool:
         """Removes a budget and resolves its alerts; False where there is none."""
         async with reaching(self._pool) as connection, connection.transaction():
             before = await _one(connection, "budget_hold", budget_id)
             if before is None:
                 return False
+            holds(before)
             await _forget_told(connection, before, now)
             await connection.execute(query("budget_delete"), {"budget_id": budget_id})
             await _record(connection, BUDGET_DELETED, before._replace(updated_by=actor, updated_at=now), None, "")

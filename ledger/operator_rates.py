@@ -1,5 +1,6 @@
 """Operator rates for whoever holds a pool and no connection: put, listed, and compared with the catalogue."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 from finops.price_book import implausible
 from finops.rate_listing import ListedRate, RateFilters
 from finops.rates import OperatorRate, RatePut
+from ledger.conditions import always
 from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.reading import reaching
@@ -48,12 +50,16 @@ class OperatorRates:
         async with reaching(self._pool) as connection:
             return implausible(put, await self._store.load_book(connection), now)
 
-    async def put(self, put: RatePut, now: datetime) -> OperatorRate:
+    async def put(
+        self, put: RatePut, now: datetime, holds: Callable[[OperatorRate | None], None] = always
+    ) -> OperatorRate:
         """Stores a new version; committed when this returns, so that every later append prices with it."""
         async with reaching(self._pool) as connection:
-            return await self._store.put(connection, put, now)
+            return await self._store.put(connection, put, now, holds)
 
-    async def end(self, ending: Ending, now: datetime) -> OperatorRate | None:
+    async def end(
+        self, ending: Ending, now: datetime, holds: Callable[[OperatorRate | None], None] = always
+    ) -> OperatorRate | None:
         """Ends a rate for calls from now on; None where none is stated."""
         async with reaching(self._pool) as connection:
             return await self._store.end(
@@ -64,6 +70,7 @@ class OperatorRates:
                 org_id=ending.org_id,
                 author=ending.author,
                 reason=ending.reason,
+                holds=holds,
             )
 
     async def history(self, filters: RateFilters, *, limit: int, before: int | None) -> list[OperatorRate]:
@@ -76,14 +83,29 @@ class OperatorRates:
         async with reaching(self._pool) as connection:
             return await self._store.deployments(connection)
 
-    async def put_deployment(self, provider: str, deployment: str, model_id: str, author: str, now: datetime) -> None:
+    async def put_deployment(
+        self,
+        provider: str,
+        deployment: str,
+        model_id: str,
+        author: str,
+        now: datetime,
+        holds: Callable[[str | None], None] = always,
+    ) -> None:
         """Says which model runs under a name."""
         async with reaching(self._pool) as connection:
             named = {"provider": provider, "deployment": deployment, "model_id": model_id, "author": author}
-            await self._store.put_deployment(connection, now, **named)
+            await self._store.put_deployment(connection, now, **named, holds=holds)
 
-    async def delete_deployment(self, provider: str, deployment: str, author: str, now: datetime) -> bool:
+    async def delete_deployment(
+        self,
+        provider: str,
+        deployment: str,
+        author: str,
+        now: datetime,
+        holds: Callable[[str | None], None] = always,
+    ) -> bool:
         """Forgets a name; False where nobody stated it."""
         async with reaching(self._pool) as connection:
             named = {"provider": provider, "deployment": deployment, "author": author}
-            return await self._store.delete_deployment(connection, now, **named) is not None
+            return await self._store.delete_deployment(connection, now, **named, holds=holds) is not None

@@ -9,11 +9,16 @@ from ledger.rate_rows import operator_rate
 from sql import query
 
 
-async def audit_rate(connection: Connection, rate: OperatorRate) -> None:
-    """Writes down a version that was just stored, beside the one before it."""
+async def version_before(connection: Connection, rate: OperatorRate) -> OperatorRate | None:
+    """What a version that was just stored replaces; None where nothing was stated, or it had ended."""
     values = {"model": rate.model_id.lower(), "provider": rate.provider, "org": rate.org_id, "version": rate.version}
     row = await (await connection.execute(query("audit_rate_before"), values | {"source": rate.source})).fetchone()
     before = None if row is None else operator_rate(row)
+    return None if before is None or before.ended else before
+
+
+async def audit_rate(connection: Connection, before: OperatorRate | None, rate: OperatorRate) -> None:
+    """Writes down a version that was just stored, beside the one that it replaces."""
     await audit.record(
         connection,
         at=rate.created_at,
@@ -21,7 +26,7 @@ async def audit_rate(connection: Connection, rate: OperatorRate) -> None:
         action=RATE_ENDED if rate.ended else RATE_PUT,
         subject=f"{rate.provider}/{rate.model_id}" if rate.provider else rate.model_id,
         org_id=rate.org_id,
-        before=None if before is None or before.ended else _told(before),
+        before=None if before is None else _told(before),
         after=None if rate.ended else _told(rate),
         reason=rate.reason,
     )

@@ -21,8 +21,9 @@ from finops.rates import OPERATOR, OperatorRate, RatePut, StatedRates
 from finops.usage import TokenUsage
 from ledger import audit
 from ledger.catalogue import bundled_catalogue
+from ledger.conditions import always
 from ledger.pool import Connection
-from ledger.rate_audit import audit_rate
+from ledger.rate_audit import audit_rate, version_before
 from ledger.rate_rows import KINDS, number, operator_rate, text_tokens
 from sql import query
 
@@ -80,12 +81,21 @@ class RateStore:
         rows = await (await connection.execute(query("deployments"))).fetchall()
         return {(str(provider), str(name)): str(model) for provider, name, model in rows}
 
-    async def put(self, connection: Connection, rate: RatePut, now: datetime) -> OperatorRate:
-        """Stores a new version and returns it; calls that arrive after the commit are priced with it."""
+    async def put(
+        self,
+        connection: Connection,
+        rate: RatePut,
+        now: datetime,
+        holds: Callable[[OperatorRate | None], None] = always,
+    ) -> OperatorRate:
+        """Stores a new version and returns it; calls that arrive after the commit are priced with it.
+
+        ``holds`` is asked of the version it replaces.
+        """
         values = _values(rate.org_id, rate.provider, rate.model_id, rate.author, rate.reason, now)
         values |= {kind: getattr(rate.stated, kind) for kind in KINDS}
         values |= {"dated": rate.effective_from is not None, "effective_from": rate.effective_from or now}
-        return await _stored(connection, values | {"source": rate.source})
+        return await _stored(connection, values | {"source": rate.source}, holds)
 
     async def put_all(self, connection: Connection, rates: Sequence[RatePut], now: datetime) -> list[OperatorRate]:
         """Stores what differs from what holds now, all or nothing; returns the versions made."""
@@ -103,13 +113,15 @@ class RateStore:
         org_id: str = "",
         author: str = "",
         reason: str = "",
+        holds: Callable[[OperatorRate | None], None] = always,
     ) -> OperatorRate | None:
         """Ends the rate for calls from now on, scheduled versions included; None where no rate was stated."""
         book = await self.load_book(connection)
         if not book.states(org_id, stated_provider(provider), model_id):
+            holds(None)
             return None
         values = _values(org_id, provider, model_id, author, reason, now)
-        return await _stored(connection, values | {"ended": True, "dated": True})
+        return await _stored(connection, values | {"ended": True, "dated": True}, holds)
 
     async def history(
         self,
@@ -152,7 +164,15 @@ class RateStore:
         return {(str(row[0]), str(row[1])): text_tokens(row[2:]) for row in rows}
 
     async def put_deployment(
-        self, connection: Connection, now: datetime, *, provider: str, deployment: str, model_id: str, author: str = ""
+        self,
+        connection: Connection,
+        now: datetime,
+        *,
+        provider: str,
+        deployment: str,
+        model_id: str,
+        author: str = "",
+        holds: Callable[[str | None], None] = always,
     ) -> int:
         """Says which model runs under an operator's own name; returns the new epoch. ``provider`` '' is every one."""
         values = {
@@ -162,17 +182,25 @@ class RateStore:
             "now": now,
             "author": author,
         }
-        return await _changed_deployment(connection, "put_deployment", values, DEPLOYMENT_PUT)
+        return await _changed_deployment(connection, "put_deployment", values, DEPLOYMENT_PUT, holds)
 
     async def delete_deployment(
-        self, connection: Connection, now: datetime, *, provider: str, deployment: str, author: str = ""
+        self,
+        connection: Connection,
+        now: datetime,
+        *,
+        provider: str,
+        deployment: str,
+        author: str = "",
+        holds: Callable[[str | None], None] = always,
     ) -> int | None:
         """Forgets a deployment; the new epoch, or None where there was none."""
         key = (stated_provider(provider), model_name(deployment).key)
         if key not in await self.deployments(connection):
+            holds(None)
             return None
         values = {"provider": key[0], "deployment": key[1], "now": now, "author": author}
-        return await _changed_deployment(connection, "delete_deployment", values, DEPLOYMENT_DELETED)
+        return await _changed_deployment(connection, "delete_deployment", values, DEPLOYMENT_DELETED, holds)
 
     async def listen(
         self, connect: Callable[[], Awaitable[Connection]], *, retry_seconds: float = RECONNECT_SECONDS
@@ -214,22 +242,34 @@ def _values(org_id: str, provider: str, model_id: str, author: str, reason: str,
     }
 
 
-async def _stored(connection: Connection, values: dict[str, object]) -> OperatorRate:
+async def _stored(
+    connection: Connection, values: dict[str, object], holds: Callable[[OperatorRate | None], None]
+) -> OperatorRate:
     named = {name: values[name] for name in OperatorRate.__dataclass_fields__ if name in values}
     stated = StatedRates(**{kind: values[kind] for kind in KINDS})  # type: ignore[arg-type]
     async with connection.transaction():
         row = await (await connection.execute(query("put_rate"), values)).fetchone()
         assert row is not None
         rate = OperatorRate(version=number(row[0]), stated=stated, **named)  # type: ignore[arg-type]
-        await audit_rate(connection, rate)
+        before = await version_before(connection, rate)
+        holds(before)
+        await audit_rate(connection, before, rate)
     return rate
 
 
-async def _changed_deployment(connection: Connection, statement: str, values: dict[str, object], action: str) -> int:
+async def _changed_deployment(
+    connection: Connection,
+    statement: str,
+    values: dict[str, object],
+    action: str,
+    holds: Callable[[str | None], None],
+) -> int:
     provider, deployment = str(values["provider"]), str(values["deployment"])
     async with connection.transaction():
+        await connection.execute(query("rate_epoch_hold"))
         rows = await (await connection.execute(query("deployments"))).fetchall()
         before = next((str(model) for *key, model in rows if key == [provider, deployment]), None)
+        holds(before)
         row = await (await connection.execute(query(statement), values)).fetchone()
         assert row is not None
         after = values.get("model_id")

@@ -1,8 +1,12 @@
 """The JSON objects about alerts, destinations and silences, field by field in the order they are told."""
 
+from typing import NamedTuple
+
 from finops.alert_delivery import shown_address
+from finops.alert_listing import ListedDestination
 from query_api.alerting.messages import figures_tree
 from query_api.paging import page_of
+from query_api.preconditions import half
 from query_api.shapes import COUNT, FLAG, INSTANT, TEXT, Field, Kind, Shape, field
 
 _TEXTS = Kind(dict, {"type": "object", "additionalProperties": {"type": "string"}})
@@ -39,6 +43,22 @@ ALERT_DESTINATION = Shape(
         field("updatedBy", TEXT, "listed.updated_by"),
     ),
 )
+_OF_THE_MOMENT = {"newSecret", "failures", "waiting", "dead", "lastFault", "lastDeliveredAt"}
+_STATED = Shape("Stated", tuple(one for one in ALERT_DESTINATION.fields if one.name not in _OF_THE_MOMENT))
+
+
+class ShownDestination(NamedTuple):
+    """A destination, and a secret that was just made for it."""
+
+    listed: ListedDestination
+    new_secret: str = ""
+
+
+def destination_tag(listed: ListedDestination) -> str:
+    """The tag of what is stated, without quotes; how it fares is left out."""
+    return half(_STATED.render(ShownDestination(listed)))
+
+
 ALERT_TEST = Shape(
     "AlertTest",
     (

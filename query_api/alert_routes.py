@@ -46,10 +46,12 @@ def _destinations(path: str, to: AlertDestinationEndpoints) -> list[Endpoint]:
     new, body = alert_destination_body.NEW_BODY, alert_destination_body.BODY
     return [
         Endpoint("GET", path, read, to.all, "Who is told of alerts", (ORG,), ALERT_DESTINATION, True),
-        Endpoint("POST", path, write, to.create, "Tell somebody of alerts", (), ALERT_DESTINATION, body=new),
-        Endpoint("GET", one, read, to.one, "One destination", (), ALERT_DESTINATION),
-        Endpoint("PUT", one, write, to.replace, "Change a destination", (), ALERT_DESTINATION, body=body),
-        Endpoint("DELETE", one, write, to.delete, "Tell a destination nothing more"),
+        Endpoint(
+            "POST", path, write, to.create, "Tell somebody of alerts", (), ALERT_DESTINATION, body=new, tagged=True
+        ),
+        Endpoint("GET", one, read, to.one, "One destination", (), ALERT_DESTINATION, tagged=True),
+        Endpoint("PUT", one, write, to.replace, "Change a destination", (), ALERT_DESTINATION, body=body, tagged=True),
+        Endpoint("DELETE", one, write, to.delete, "Tell a destination nothing more", tagged=True),
         Endpoint("POST", f"{one}/test", write, to.test, "Send a test alert now", (), ALERT_TEST),
         Endpoint("POST", f"{one}/retry", write, to.retry, "Try what was given up again", (), ALERT_RETRY),
     ]

@@ -24,6 +24,7 @@ from query_api.auth import Gate, keep_within, other_organisation
 from query_api.bodies import storable
 from query_api.exchange import Answer, Ask, Endpoint, Open
 from query_api.parameters import read_query
+from query_api.preconditions import Conditions
 from query_api.problems import MEDIA_TYPE, Fault, Problem, bad_request, document, not_found
 from query_api.streaming import StreamedResponse
 from query_api.wire import decode, encode
@@ -96,9 +97,11 @@ class PathDoor:
         keep_within(grant, values.get("orgId"))
         body = decode(await _body(request)) if endpoint.body is not None else None
         accept = request.headers.get("accept", "")
-        ask = Ask(grant, values, path, body, accept, self._now(), endpoint.path)
+        reads = method == "GET"
+        conditions = _conditions(request) if endpoint.tagged and not reads else Conditions()
+        ask = Ask(grant, values, path, body, accept, self._now(), endpoint.path, conditions)
         answer = await endpoint.handle(ask)
-        return _served(answer, request.headers.get("if-none-match"))
+        return _served(answer, request.headers.get("if-none-match") if reads else None)
 
 
 def _ledger_is_away() -> Problem:
@@ -154,6 +157,11 @@ def _served(answer: Answer, if_none_match: str | None) -> ASGIApp:
     if answer.status is HTTPStatus.NO_CONTENT:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
     return Response(answer.content, int(answer.status), headers | {"Content-Type": answer.media_type})
+
+
+def _conditions(request: Request) -> Conditions:
+    given = [", ".join(request.headers.getlist(name)) for name in ("if-match", "if-none-match")]
+    return Conditions(*(one or None for one in given))
 
 
 def _matches(tag: str, if_none_match: str) -> bool:

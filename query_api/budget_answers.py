@@ -1,7 +1,7 @@
 """The JSON objects about budgets: as they are stated, where they stand, and what they say of the next call."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -12,12 +12,16 @@ from finops.budgets import Budget, Raise, Standing
 from finops.ratios import plain
 from query_api.budget_bodies import FIELDS
 from query_api.paging import page_of
+from query_api.preconditions import half
 from query_api.shapes import ANY, COUNT, FLAG, INSTANT, MONEY, NUMBER, TEXT, Field, Kind, Shape, field
 from query_api.wire import number
 
 _PERCENTS = Kind(
     lambda found: [number(plain(Decimal(one) / 100)) for one in found], {"type": "array", "items": {"type": "number"}}
 )
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class StoodBudget(NamedTuple):
@@ -142,6 +146,15 @@ BUDGET = Shape(
     ),
 )
 BUDGETS = page_of("Budgets", BUDGET)
+_OF_THE_MOMENT = {"status", "memberCount", "members", "raise"}
+_STATED = Shape("StatedBudget", tuple(one for one in BUDGET.fields if one.name not in _OF_THE_MOMENT))
+
+
+def budget_tag(budget: Budget) -> str:
+    """The tag of what is stated, without quotes; where the budget stands is left out."""
+    stated = _STATED.render(StoodBudget(budget, (), (), _LONG_AGO))
+    return half(stated | {"raise": None if budget.raised is None else RAISE.render(budget.raised)})
+
 
 OPINION = Shape(
     "BudgetOpinion",

@@ -34,10 +34,10 @@ def budget_rows(prefix: str, to: BudgetHandlers) -> list[Endpoint]:
             "POST", f"{path}/decision", asks, to.decisions.decide, "May this call be made", (), DECISION, body=decided
         ),
         Endpoint("GET", path, read, budgets.page, "Every budget and where it stands", (LIMIT, CURSOR), BUDGETS),
-        Endpoint("POST", path, write, budgets.post, "State a budget", (), BUDGET, body=body),
-        Endpoint("GET", one, read, budgets.one, "One budget, member by member", (), BUDGET),
-        Endpoint("PUT", one, write, budgets.put, "State a budget anew", (), BUDGET, body=body),
-        Endpoint("DELETE", one, write, budgets.delete, "Remove a budget"),
+        Endpoint("POST", path, write, budgets.post, "State a budget", (), BUDGET, body=body, tagged=True),
+        Endpoint("GET", one, read, budgets.one, "One budget, member by member", (), BUDGET, tagged=True),
+        Endpoint("PUT", one, write, budgets.put, "State a budget anew", (), BUDGET, body=body, tagged=True),
+        Endpoint("DELETE", one, write, budgets.delete, "Remove a budget", tagged=True),
         Endpoint(
             "GET", f"{prefix}/forecast", read, to.forecast.month, "The rest of the month", (ZONE, *FILTERS), FORECAST
         ),

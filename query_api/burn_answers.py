@@ -1,6 +1,8 @@
 """What is told of burning sessions, anomalies and baselines, field by field."""
 
+from finops.reports import Baseline
 from query_api.paging import page_of
+from query_api.preconditions import half, quoted
 from query_api.shapes import ANY, COUNT, INSTANT, MONEY, NUMBER, TEXT, Field, Shape, field
 
 BURN_RATE = Shape(
@@ -58,7 +60,7 @@ PAST_ANOMALY = Shape(
     ),
 )
 ANOMALIES = page_of("PastAnomalies", PAST_ANOMALY)
-BASELINE = Shape(
+_BASELINE = Shape(
     "Baseline",
     (
         field("agentId", TEXT, "agent_id"),
@@ -69,6 +71,14 @@ BASELINE = Shape(
         field("updatedBy", TEXT, "updated_by"),
     ),
 )
+
+
+def baseline_tag(row: Baseline) -> str:
+    """The tag of a stated baseline, without quotes."""
+    return half(_BASELINE.render(row))
+
+
+BASELINE = Shape("Baseline", (*_BASELINE.fields, Field("etag", TEXT, lambda row: quoted(baseline_tag(row)))))
 _HOUR_OF_WEEK = Shape(
     "HourOfWeek",
     (

@@ -35,6 +35,8 @@ def burn_rows(prefix: str, to: BurnHandlers) -> list[Endpoint]:
         Endpoint("GET", past, read, burning.history, "Anomalies, open and closed", history, ANOMALIES),
         Endpoint("GET", every, read, to.baselines.all, "Every baseline", (ORG, AGENT), BASELINE, True),
         Endpoint("GET", f"{every}/suggestions", read, to.suggestions.all, "Suggested", (ORG, AGENT), SUGGESTION, True),
-        Endpoint("PUT", one, write, to.baselines.put, "Put an agent's baseline", (ONE_ORG,), BASELINE, body=body),
-        Endpoint("DELETE", one, write, to.baselines.delete, "Remove an agent's baseline", (ONE_ORG,)),
+        Endpoint(
+            "PUT", one, write, to.baselines.put, "Put an agent's baseline", (ONE_ORG,), BASELINE, body=body, tagged=True
+        ),
+        Endpoint("DELETE", one, write, to.baselines.delete, "Remove an agent's baseline", (ONE_ORG,), tagged=True),
     ]

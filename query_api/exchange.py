@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from enum import Enum
-from hashlib import sha256
 from http import HTTPStatus
 from typing import NamedTuple, TypeVar
 
 from finops.access import Grant, Scope
 from finops.reports import Stated
 from query_api.parameters import Parameter, Values
+from query_api.preconditions import Conditions, half, quoted
 from query_api.shapes import Schema, Shape
 from query_api.streaming import Pieces
 from query_api.wire import encode
@@ -38,6 +38,8 @@ class Ask(NamedTuple):
     now: datetime
     route: str = ""
     """The path of its row."""
+    conditions: Conditions = Conditions()
+    """Of a change; it checks them inside its transaction."""
 
 
 class Answer(NamedTuple):
@@ -69,6 +71,8 @@ class Endpoint(NamedTuple):
     media_type: str = JSON
     unbound: bool = False
     """What it touches holds for all organisations, so a token that is bound to one may not."""
+    tagged: bool = False
+    """Its answer has a tag; a change can be made to depend on one."""
 
 
 def told(shape: Shape, row: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
@@ -76,17 +80,23 @@ def told(shape: Shape, row: object, status: HTTPStatus = HTTPStatus.OK) -> Answe
     return Answer(encode(shape.render(row)), status=status)
 
 
+def told_tagged(shape: Shape, row: object, stated: str, tells_more: bool = False) -> Answer:
+    """One object that can be changed, under the tag of what is stated; ``tells_more`` than that, such as spend."""
+    tree = shape.render(row)
+    tag = f"{stated}-{half(tree)}" if tells_more else stated
+    return Answer(encode(tree), headers={"ETag": quoted(tag), "Cache-Control": "private, no-cache"})
+
+
 def costs_told(tree: object, stated: Stated[Rows], but: str = "") -> Answer:
     """A cost answer: with the instant it is complete through, what is not in it yet, and a tag of the content.
 
     ``but`` is a field of the tree that changes with time alone: the tag leaves it out.
     """
-    content = encode(tree)
-    tagged = encode({name: value for name, value in tree.items() if name != but}) if isinstance(tree, dict) else content
+    tagged = {name: value for name, value in tree.items() if name != but} if isinstance(tree, dict) else tree
     headers = {
         "X-Finops-Complete-Through": stated.complete_through.isoformat().replace("+00:00", "Z"),
         "X-Finops-Pending-Ranges": str(stated.pending_ranges),
-        "ETag": f'"{sha256(tagged).hexdigest()[:32]}"',
+        "ETag": quoted(half(tagged)),
         "Cache-Control": "private, no-cache",
     }
-    return Answer(content, headers=headers)
+    return Answer(encode(tree), headers=headers)

@@ -65,7 +65,7 @@ def _operation(endpoint: Endpoint) -> Schema:
     operation: Schema = {
         "summary": endpoint.summary,
         "operationId": f"{endpoint.method.lower()}{''.join(filter(str.isalnum, endpoint.path.title()))}",
-        "parameters": in_path + [_parameter(parameter) for parameter in endpoint.parameters],
+        "parameters": in_path + [_parameter(parameter) for parameter in endpoint.parameters] + _conditions(endpoint),
         "responses": _responses(endpoint),
     }
     if isinstance(endpoint.scope, Open):
@@ -89,6 +89,16 @@ def _parameter(parameter: Parameter) -> Schema:
     }
 
 
+def _conditions(endpoint: Endpoint) -> list[Schema]:
+    if not endpoint.tagged or endpoint.method not in ("PUT", "DELETE"):
+        return []
+    means = {"If-Match": "Only where this is still its tag", "If-None-Match": "* : only where nothing is stated yet"}
+    return [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in means.items()
+    ]
+
+
 def _responses(endpoint: Endpoint) -> Schema:
     """Every status there is, none by default: an answer with another one is a fault of ours."""
     problem = {
@@ -103,7 +113,9 @@ def _responses(endpoint: Endpoint) -> Schema:
         reference = endpoint.answer.reference()
         schema = {"type": "array", "items": reference} if endpoint.many else reference
         content = {endpoint.media_type: {"schema": schema}}
-    answer = {"description": endpoint.summary, "content": content}
+    answer: Schema = {"description": endpoint.summary, "content": content}
+    if endpoint.tagged:
+        answer["headers"] = {"ETag": {"description": "For If-Match", "schema": {"type": "string"}}}
     if isinstance(endpoint.scope, Open):
         answers["503"] = answer
     if endpoint.method == "GET":

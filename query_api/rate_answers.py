@@ -6,6 +6,7 @@ from msgspec import Raw
 
 from query_api.answers import VALUATION_RATE
 from query_api.paging import page_of
+from query_api.preconditions import half, quoted
 from query_api.shapes import ANY, COUNT, DAY, FLAG, INSTANT, MONEY, TEXT, Field, Kind, Shape, field
 
 
@@ -33,12 +34,19 @@ RATE_VERSION = Shape(
 )
 RATE_HISTORY = page_of("RateHistory", RATE_VERSION)
 
+
+def deployment_tag(model_id: str) -> str:
+    """The tag of a name that stands for this model, without quotes."""
+    return half({"modelId": model_id})
+
+
 DEPLOYMENT = Shape(
     "Deployment",
     (
         field("provider", TEXT, "provider"),
         field("deployment", TEXT, "deployment"),
         field("modelId", TEXT, "model_id"),
+        Field("etag", TEXT, lambda row: quoted(deployment_tag(row.model_id))),
     ),
 )
 STORED_DEPLOYMENT = Shape(

@@ -46,8 +46,8 @@ def rate_rows(prefix: str, to: RateHandlers) -> list[Endpoint]:
     read, write, body = Scope.READ, Scope.RATES, valuation_rates.BODY
     return [
         Endpoint("GET", path, read, to.rates.effective, "The rates that hold now", asked, VALUATION_RATE, True),
-        Endpoint("PUT", path, write, put, "Put a model's rates", (), STORED_RATE, body=body),
-        Endpoint("DELETE", path, write, to.rates.end, "End a model's rates now", ended),
+        Endpoint("PUT", path, write, put, "Put a model's rates", (), STORED_RATE, body=body, tagged=True),
+        Endpoint("DELETE", path, write, to.rates.end, "End a model's rates now", ended, tagged=True),
         Endpoint("GET", f"{path}/history", read, to.rates.history, "Every version of the rates", past, RATE_HISTORY),
         *_repricing(f"{path}/reprice", to.repricing),
         *_deployments(f"{prefix}/deployments", to.deployments),
@@ -70,7 +70,16 @@ def _deployments(path: str, to: DeploymentEndpoints) -> list[Endpoint]:
     return [
         Endpoint("GET", path, Scope.READ, to.all, "Models behind names of your own", (), DEPLOYMENT, True),
         Endpoint(
-            "PUT", path, write, to.put, "Name the model behind a name", (), STORED_DEPLOYMENT, body=body, unbound=True
+            "PUT",
+            path,
+            write,
+            to.put,
+            "Name the model behind a name",
+            (),
+            STORED_DEPLOYMENT,
+            body=body,
+            unbound=True,
+            tagged=True,
         ),
-        Endpoint("DELETE", path, write, to.delete, "Forget a name", one, unbound=True),
+        Endpoint("DELETE", path, write, to.delete, "Forget a name", one, unbound=True, tagged=True),
     ]

@@ -20,12 +20,12 @@ from finops.alert_delivery import (
 )
 from finops.alert_listing import ListedDestination
 from finops.alerts import TEST, Alert, Severity, alert_key
-from query_api.alert_answers import ALERT_DESTINATION, ALERT_RETRY, ALERT_TEST
+from query_api.alert_answers import ALERT_DESTINATION, ALERT_RETRY, ALERT_TEST, ShownDestination, destination_tag
 from query_api.auth import within
 from query_api.bodies import BodyReader
 from query_api.endpoints.alert_destination_body import DestinationForm, read_form
 from query_api.endpoints.alerts import number_of, organisation, organisations
-from query_api.exchange import Answer, Ask, told
+from query_api.exchange import Answer, Ask, told, told_tagged
 from query_api.parameters import filters_of
 from query_api.problems import Problem, not_found
 from query_api.wire import encode
@@ -35,14 +35,21 @@ TWO_STEPS = (Channel.PAGERDUTY,)
 """Channels in which a test opens something that has to be closed again."""
 
 
+Condition = Callable[[ListedDestination], None]
+
+
 class Destinations(Protocol):
     """What is asked of the ledger."""
 
     async def all(self, orgs: Sequence[str] | None, now: datetime) -> Sequence[ListedDestination]: ...
     async def one(self, number: str, orgs: Sequence[str] | None, now: datetime) -> ListedDestination | None: ...
     async def create(self, wanted: Destination, by: str, at: datetime) -> ListedDestination: ...
-    async def replace(self, wanted: Destination, by: str, at: datetime) -> ListedDestination | None: ...
-    async def delete(self, number: str, orgs: Sequence[str] | None, by: str, at: datetime) -> bool: ...
+    async def replace(
+        self, wanted: Destination, by: str, at: datetime, holds: Condition
+    ) -> ListedDestination | None: ...
+    async def delete(
+        self, number: str, orgs: Sequence[str] | None, by: str, at: datetime, holds: Condition
+    ) -> bool: ...
     async def retry(self, number: str, at: datetime) -> int: ...
     async def note_test(self, number: str, key: str, attempt: Attempt, at: datetime) -> None: ...
 
@@ -53,11 +60,6 @@ class Sender(Protocol):
     async def send(self, parcel: Parcel, now: datetime) -> Attempt: ...
     async def why_not(self, destination: Destination) -> tuple[str, str] | None:
         """The field at fault and what is wrong; None where it may be spoken to."""
-
-
-class _Shown(NamedTuple):
-    listed: ListedDestination
-    new_secret: str = ""
 
 
 class _Tried(NamedTuple):
@@ -81,11 +83,11 @@ class AlertDestinationEndpoints:
         """Every destination, by name."""
         orgs = within(ask.grant, filters_of(ask.values)).orgs
         found = await self._destinations.all(orgs, ask.now)
-        return Answer(encode(ALERT_DESTINATION.render_all([_Shown(listed) for listed in found])))
+        return Answer(encode(ALERT_DESTINATION.render_all([ShownDestination(listed) for listed in found])))
 
     async def one(self, ask: Ask) -> Answer:
         """One of them."""
-        return told(ALERT_DESTINATION, _Shown(await self._found(ask)))
+        return _told(await self._found(ask))
 
     async def create(self, ask: Ask) -> Answer:
         """A new one; a secret that is made here is told in this answer and never again."""
@@ -97,7 +99,7 @@ class AlertDestinationEndpoints:
             listed = await self._destinations.create(wanted, ask.grant.name, ask.now)
         except (NameTaken, TooMany) as fault:
             raise _refused(body, fault) from None
-        return told(ALERT_DESTINATION, _Shown(listed, form.new_secret))
+        return _told(listed, form.new_secret)
 
     async def replace(self, ask: Ask) -> Answer:
         """Another in its place; an address that is left out is kept, and so is a secret while the address is."""
@@ -106,18 +108,18 @@ class AlertDestinationEndpoints:
         form = read_form(body, before, lambda: self._random(SECRET_BYTES))
         wanted = await self._checked(body, form, before.org_id, before.destination_id)
         try:
-            listed = await self._destinations.replace(wanted, ask.grant.name, ask.now)
+            listed = await self._destinations.replace(wanted, ask.grant.name, ask.now, _condition(ask))
         except NameTaken as fault:
             raise _refused(body, fault) from None
         if listed is None:
             raise not_found("no such destination")
-        return told(ALERT_DESTINATION, _Shown(listed, form.new_secret))
+        return _told(listed, form.new_secret)
 
     async def delete(self, ask: Ask) -> Answer:
         """Takes it away; what waits for it is given up."""
         number = number_of(ask.path["destination_id"])
         by, orgs = ask.grant.name, organisations(ask)
-        if number is None or not await self._destinations.delete(number, orgs, by, ask.now):
+        if number is None or not await self._destinations.delete(number, orgs, by, ask.now, _condition(ask)):
             raise not_found("no such destination")
         return Answer(b"", status=HTTPStatus.NO_CONTENT)
 
@@ -155,6 +157,15 @@ class AlertDestinationEndpoints:
                 body.fault(*fault)
         body.finish()
         return wanted
+
+
+def _told(listed: ListedDestination, new_secret: str = "") -> Answer:
+    row = ShownDestination(listed, new_secret)
+    return told_tagged(ALERT_DESTINATION, row, destination_tag(listed), tells_more=True)
+
+
+def _condition(ask: Ask) -> Condition:
+    return lambda before: ask.conditions.check(destination_tag(before))
 
 
 def _refused(body: BodyReader, fault: NameTaken | TooMany) -> Problem:

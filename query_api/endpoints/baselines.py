@@ -1,5 +1,6 @@
 """What is normal for an agent, as operators say it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
@@ -11,8 +12,8 @@ from finops.burn import MULTIPLIER_MAX, MULTIPLIER_MIN
 from finops.reports import Baseline, Filters
 from query_api.auth import other_organisation, within
 from query_api.bodies import DECIMALS_MAX, DIGITS_MAX, BodyReader, too_long
-from query_api.burn_answers import BASELINE
-from query_api.exchange import Answer, Ask, told
+from query_api.burn_answers import BASELINE, baseline_tag
+from query_api.exchange import Answer, Ask, told_tagged
 from query_api.parameters import filters_of
 from query_api.problems import Fault, bad_request, not_found
 from query_api.shapes import Schema
@@ -42,9 +43,17 @@ class Baselines(Protocol):
         agent_id: str,
         baseline_usd_per_hour: Decimal,
         changed_by: str,
-        anomaly_multiplier: Decimal | None = None,
+        anomaly_multiplier: Decimal | None,
+        holds: Callable[[Baseline | None], None],
     ) -> Baseline: ...
-    async def delete(self, org_id: str, agent_id: str, changed_by: str, now: datetime) -> bool: ...
+    async def delete(
+        self,
+        org_id: str,
+        agent_id: str,
+        changed_by: str,
+        now: datetime,
+        holds: Callable[[Baseline | None], None],
+    ) -> bool: ...
     async def baselines(self, filters: Filters) -> list[Baseline]: ...
 
 
@@ -66,15 +75,21 @@ class BaselineEndpoints:
         if len((org_id + agent_id).encode()) > KEY_BYTES_MAX:
             fault = Fault("path", "agent_id", f"must not be longer than {KEY_BYTES_MAX} bytes, with its organisation")
             raise bad_request([fault])
-        stored = await self._baselines.put(org_id, agent_name(agent_id), amount, ask.grant.name, multiplier)
-        return told(BASELINE, stored)
+        by = ask.grant.name
+        stored = await self._baselines.put(org_id, agent_name(agent_id), amount, by, multiplier, _condition(ask))
+        return told_tagged(BASELINE, stored, baseline_tag(stored))
 
     async def delete(self, ask: Ask) -> Answer:
         """Removes one agent's baseline; 404 where there is none."""
         org_id, agent_id = _org(ask.grant, ask.values["orgId"]), ask.path["agent_id"]
-        if not await self._baselines.delete(org_id, agent_name(agent_id), ask.grant.name, ask.now):
+        by = ask.grant.name
+        if not await self._baselines.delete(org_id, agent_name(agent_id), by, ask.now, _condition(ask)):
             raise not_found("no baseline is stated for this agent")
         return Answer(b"", status=HTTPStatus.NO_CONTENT)
+
+
+def _condition(ask: Ask) -> Callable[[Baseline | None], None]:
+    return lambda before: ask.conditions.check(None if before is None else baseline_tag(before))
 
 
 def _stated(raw: object) -> tuple[Decimal, Decimal | None]:

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from finops.budget_periods import period_at
 from finops.budgets import Budget, Standing, standings
-from query_api.budget_answers import BUDGET, BUDGETS, StoodBudget
+from query_api.budget_answers import BUDGET, BUDGETS, StoodBudget, budget_tag
 from query_api.budget_bodies import budget_of, may_see
 from query_api.budget_desk import BudgetDesk
-from query_api.exchange import Answer, Ask, told
+from query_api.exchange import Answer, Ask, told, told_tagged
 from query_api.paging import Page
 from query_api.problems import Problem, not_found
 
@@ -27,8 +27,8 @@ class Budgets(Protocol):
     async def add(self, budget: Budget, budgets_max: int, reason: str = "") -> Budget | None:
         """None where there are so many already."""
 
-    async def put(self, budget: Budget, reason: str = "") -> Budget | None: ...
-    async def delete(self, budget_id: str, actor: str, now: datetime) -> bool: ...
+    async def put(self, budget: Budget, reason: str, holds: Callable[[Budget], None]) -> Budget | None: ...
+    async def delete(self, budget_id: str, actor: str, now: datetime, holds: Callable[[Budget], None]) -> bool: ...
 
 
 class BudgetEndpoints:
@@ -49,7 +49,7 @@ class BudgetEndpoints:
 
     async def one(self, ask: Ask) -> Answer:
         """One budget, member by member where each has a limit of its own."""
-        return told(BUDGET, await self._stood(await self._seen(ask), ask.now))
+        return await self._told(await self._seen(ask), ask.now)
 
     async def post(self, ask: Ask) -> Answer:
         """States a new budget."""
@@ -59,7 +59,7 @@ class BudgetEndpoints:
             detail = f"there are {self._budgets_max} budgets already (FINOPS_BUDGETS_MAX): delete one first"
             raise Problem(HTTPStatus.CONFLICT, detail)
         self._desk.changed()
-        return told(BUDGET, await self._stood(stored, ask.now))
+        return await self._told(stored, ask.now)
 
     async def put(self, ask: Ask) -> Answer:
         """States a budget anew, all of it."""
@@ -68,16 +68,16 @@ class BudgetEndpoints:
         raised, old = stated.raised, before.raised
         if raised is not None and old is not None and raised._replace(since=old.since) == old:
             stated = stated._replace(raised=old)
-        stored = await self._budgets.put(stated, reason)
+        stored = await self._budgets.put(stated, reason, _condition(ask))
         if stored is None:
             raise not_found("no such budget")
         self._desk.changed()
-        return told(BUDGET, await self._stood(stored, ask.now))
+        return await self._told(stored, ask.now)
 
     async def delete(self, ask: Ask) -> Answer:
         """Removes a budget and resolves its alerts."""
         budget = await self._seen(ask)
-        if not await self._budgets.delete(budget.budget_id, ask.grant.name, ask.now):
+        if not await self._budgets.delete(budget.budget_id, ask.grant.name, ask.now, _condition(ask)):
             raise not_found("no such budget")
         self._desk.changed()
         return Answer(b"", status=HTTPStatus.NO_CONTENT)
@@ -91,12 +91,19 @@ class BudgetEndpoints:
             raise not_found("no such budget")
         return found
 
+    async def _told(self, budget: Budget, now: datetime) -> Answer:
+        return told_tagged(BUDGET, await self._stood(budget, now), budget_tag(budget), tells_more=True)
+
     async def _stood(self, budget: Budget, now: datetime, members_max: int = MEMBERS_TOLD_MAX) -> StoodBudget:
         """Read now, not from memory: whoever asks here wants to know exactly."""
         span = period_at(budget.rule, now)
         spends = await self._desk.reports.members(budget, span)
         found = sorted(standings(budget, span, now, spends), key=_worst_first)
         return StoodBudget(budget, found, found[:members_max] if budget.each is not None else (), now)
+
+
+def _condition(ask: Ask) -> Callable[[Budget], None]:
+    return lambda before: ask.conditions.check(budget_tag(before))
 
 
 def _worst_first(one: Standing) -> tuple[int, int]:

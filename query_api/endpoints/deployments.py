@@ -6,9 +6,9 @@ from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
 from query_api.bodies import BodyReader
-from query_api.exchange import Answer, Ask, told
+from query_api.exchange import Answer, Ask, told_tagged
 from query_api.problems import Fault, bad_request, not_found
-from query_api.rate_answers import DEPLOYMENT, STORED_DEPLOYMENT
+from query_api.rate_answers import DEPLOYMENT, STORED_DEPLOYMENT, deployment_tag
 from query_api.shapes import Schema
 from query_api.unpriced import Swept, UnpricedCalls, price_some
 from query_api.wire import encode
@@ -31,14 +31,20 @@ class Deployment(NamedTuple):
     swept: Swept = Swept(0, 0)
 
 
+Condition = Callable[[str | None], None]
+"""Of the model that a name stood for."""
+
+
 class Deployments(Protocol):
     """What is asked of the ledger. A change is in force everywhere once it has returned."""
 
     async def deployments(self) -> dict[tuple[str, str], str]: ...
     async def put_deployment(
-        self, provider: str, deployment: str, model_id: str, author: str, now: datetime
+        self, provider: str, deployment: str, model_id: str, author: str, now: datetime, holds: Condition
     ) -> None: ...
-    async def delete_deployment(self, provider: str, deployment: str, author: str, now: datetime) -> bool: ...
+    async def delete_deployment(
+        self, provider: str, deployment: str, author: str, now: datetime, holds: Condition
+    ) -> bool: ...
 
 
 class DeploymentEndpoints:
@@ -61,9 +67,11 @@ class DeploymentEndpoints:
         provider = body.text("provider")
         deployment, model_id = body.text("deployment", required=True), body.text("modelId", required=True)
         body.finish()
-        await self._deployments.put_deployment(provider, deployment, model_id, ask.grant.name, ask.now)
+        by, holds = ask.grant.name, _condition(ask)
+        await self._deployments.put_deployment(provider, deployment, model_id, by, ask.now, holds)
         swept = await price_some(self._unpriced, None, self._want_sweep)
-        return told(STORED_DEPLOYMENT, Deployment(provider, deployment, model_id, swept))
+        row = Deployment(provider, deployment, model_id, swept)
+        return told_tagged(STORED_DEPLOYMENT, row, deployment_tag(model_id))
 
     async def delete(self, ask: Ask) -> Answer:
         """Forgets a name; 404 where nobody stated it."""
@@ -71,6 +79,11 @@ class DeploymentEndpoints:
         if not deployment:
             raise bad_request([Fault("query", "deployment", "is required")])
         provider = ask.values["provider"] or ""
-        if not await self._deployments.delete_deployment(provider, deployment, ask.grant.name, ask.now):
+        by, holds = ask.grant.name, _condition(ask)
+        if not await self._deployments.delete_deployment(provider, deployment, by, ask.now, holds):
             raise not_found("no such deployment")
         return Answer(b"", status=HTTPStatus.NO_CONTENT)
+
+
+def _condition(ask: Ask) -> Condition:
+    return lambda before: ask.conditions.check(None if before is None else deployment_tag(before))

@@ -13,7 +13,7 @@ from finops.rates import RATE_FIELDS, OperatorRate, RatePut, RefusedRate, Stated
 from query_api.answers import VALUATION_RATE
 from query_api.auth import other_organisation
 from query_api.bodies import PROSE_LENGTH_MAX, BodyReader
-from query_api.exchange import Answer, Ask, told
+from query_api.exchange import Answer, Ask, told, told_tagged
 from query_api.paging import Page
 from query_api.problems import Fault, Problem, bad_request, not_found
 from query_api.rate_answers import RATE_HISTORY, STORED_RATE
@@ -39,13 +39,17 @@ BODY: Schema = {
 }
 
 
+Condition = Callable[[OperatorRate | None], None]
+"""Of the newest version of a rate; None where it has ended."""
+
+
 class Rates(Protocol):
     """What is asked of the ledger. A rate is in force everywhere once ``put`` has returned."""
 
     async def effective(self, filters: RateFilters, now: datetime) -> list[ListedRate]: ...
     async def slips(self, put: RatePut, now: datetime) -> dict[str, str]: ...
-    async def put(self, put: RatePut, now: datetime) -> OperatorRate: ...
-    async def end(self, ending: "Ending", now: datetime) -> OperatorRate | None: ...
+    async def put(self, put: RatePut, now: datetime, holds: Condition) -> OperatorRate: ...
+    async def end(self, ending: "Ending", now: datetime, holds: Condition) -> OperatorRate | None: ...
     async def history(self, filters: RateFilters, *, limit: int, before: int | None) -> list[OperatorRate]: ...
 
 
@@ -91,9 +95,9 @@ class ValuationRates:
         put, confirmed = rate_put(ask)
         if not confirmed and (slips := await self._rates.slips(put, ask.now)):
             raise _slipped(slips)
-        rate = await self._rates.put(put, ask.now)
+        rate = await self._rates.put(put, ask.now, _condition(ask))
         swept = await price_some(self._unpriced, ask.grant.org_id, self._want_sweep)
-        return told(STORED_RATE, StoredRate(rate, swept))
+        return told_tagged(STORED_RATE, StoredRate(rate, swept), str(rate.version))
 
     async def end(self, ask: Ask) -> Answer:
         """Ends a rate now, for calls that start from now on; 404 where none is stated under exactly these names."""
@@ -102,7 +106,8 @@ class ValuationRates:
             raise bad_request([Fault("query", "modelId", "is required")])
         org_id = _org(ask.grant, values["orgId"] or "")
         provider, reason = values["provider"] or "", values["reason"] or ""
-        if await self._rates.end(Ending(values["modelId"], provider, org_id, ask.grant.name, reason), ask.now) is None:
+        ending = Ending(values["modelId"], provider, org_id, ask.grant.name, reason)
+        if await self._rates.end(ending, ask.now, _condition(ask)) is None:
             raise not_found("no rate is stated for this model, provider and organisation")
         return Answer(b"", status=HTTPStatus.NO_CONTENT)
 
@@ -116,6 +121,10 @@ class ValuationRates:
         filters = RateFilters(models=values["modelId"] or (), providers=providers, orgs=orgs)
         rows = await self._rates.history(filters, limit=limit, before=values["cursor"])
         return told(RATE_HISTORY, Page(rows, rows[-1].version if len(rows) == limit else None))
+
+
+def _condition(ask: Ask) -> Condition:
+    return lambda before: ask.conditions.check(None if before is None else str(before.version))
 
 
 def rate_put(ask: Ask) -> tuple[RatePut, bool]:
