@@ -7,9 +7,12 @@
 OpenTelemetry's SDKs send baggage to every host that is called, model providers included, and put it on no span. This
 puts it on spans, and sends it only to hosts that you name; where the host is not known, nothing is sent. Whoever can
 call your services can send baggage, too: ``from_outside`` is for those that strangers may call; it believes none.
+
+Redirects: requests, urllib and aiohttp follow one with the headers of the first request and ask nobody again. Where a
+host that you name may redirect to one that you do not, switch redirects off. httpx asks for each.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
@@ -93,6 +96,8 @@ class OwnHostsOnly(TextMapPropagator):
         """Called by instrumentations before a request is sent."""
         host = called_host(trace.get_current_span(context))
         own = host is not None and any(fnmatchcase(host, pattern) for pattern in self._hosts)
+        if not own and isinstance(carrier, MutableMapping):
+            carrier.pop("baggage", None)  # of the request that was redirected here
         self._inner.inject(carrier, context if own else baggage.clear(context), setter)
 
     def extract(

@@ -104,6 +104,14 @@ def test_the_host_that_is_called_decides(
     assert ("baggage" in heard[0]) is told
 
 
+def test_a_request_that_is_redirected_to_a_foreign_host_loses_what_it_carried(tracer: trace.Tracer) -> None:
+    headers = {"baggage": "finops.org=acme", "accept": "*/*"}
+    foreign = {"url.full": "https://api.openai.com/"}
+    with speaking_for(org="acme"), tracer.start_as_current_span("GET", kind=SpanKind.CLIENT, attributes=foreign):
+        careful("*.internal").inject(headers)
+    assert set(headers) == {"accept", "traceparent"}
+
+
 def test_without_a_client_span_nothing_is_sent(tracer: trace.Tracer) -> None:
     headers: Headers = {}
     with speaking_for(org="acme"), tracer.start_as_current_span("work", attributes={"server.address": "a.internal"}):
