@@ -8,10 +8,17 @@ from typing import NamedTuple
 
 from finops.counting import CallCounter, StoredSpan, TraceKey
 from finops.entries import Belongings, Entry, call_facts, facts_of_entry
+from finops.model_catalogue import DaySlots
+from finops.offers import Offer
 from finops.postings import Posting
+from finops.price_book import PriceBook
+from finops.pricing import Priced, Unpriced, price, price_by
+from finops.rates import OperatorRate, flat
+from finops.reprice import repriced
 from finops.verdicts import Decision
 
 EXAMPLES_MAX = 5
+NO_SUCH_VERSION = "noSuchVersion"
 _STATED_BY_POSTING = tuple(name for name in Belongings._fields if name not in ("provider", "model_id"))
 
 
@@ -19,23 +26,60 @@ class Invariant(NamedTuple):
     """One thing that must hold. ``statement`` is for people."""
 
     name: str
+    numbers: str
+    """Which of the numbered promises of docs/delivery.md it is a part of, separated by spaces."""
     statement: str
 
 
-ENTRIES_UNIQUE = Invariant("entriesUnique", "a revision of a span is one entry")
-STANDING = Invariant("standing", "what stands for a span is the one entry its verdict says, or none")
-REVERSALS = Invariant("reversals", "a reversal takes back one entry, exactly and once")
-LINES = Invariant("lines", "a cost is the sum of its lines, a line is tokens times rate, rounded once, half to even")
-USAGE_15M = Invariant("usage15m", "sums by quarter hour are the sums of entries, to the last pico-USD")
-USAGE_1D = Invariant("usage1d", "sums by day are the sums of entries, to the last pico-USD")
-SLOTS = Invariant("sessionSlots", "the slots of the sliding windows are the sums of entries, to the last pico-USD")
-INTAKE = Invariant("intake", "received = posted + redelivered + suspense + ignored, and as much is kept as counted")
-NOT_NEGATIVE = Invariant("notNegative", "nothing that stands is below zero, and no span stands for two calls")
-AUDIT = Invariant("audit", "no row of the audit trail was changed or taken out")
-RECOUNT = Invariant("recount", "counting the stored spans again comes to the verdicts and postings that stand")
+ENTRIES_UNIQUE = Invariant("entriesUnique", "I2", "a revision of a span is one entry")
+STANDING = Invariant("standing", "I2", "what stands for a span is the one entry its verdict says, or none")
+REVERSALS = Invariant("reversals", "I2", "a reversal takes back one entry, exactly and once")
+LINES = Invariant(
+    "lines", "I7", "a cost is the sum of its lines, a line is tokens times rate, rounded once, half to even"
+)
+USAGE_15M = Invariant("usage15m", "I4 I5", "sums by quarter hour are the sums of entries, to the last pico-USD")
+USAGE_1D = Invariant("usage1d", "I4 I5", "sums by day are the sums of entries, to the last pico-USD")
+SLOTS = Invariant(
+    "sessionSlots", "I4 I9", "the slots of the sliding windows are the sums of entries, to the last pico-USD"
+)
+HEADS = Invariant("sessionHeads", "I9", "the heads of sessions say what their slots say, and bound every window")
+INTAKE = Invariant(
+    "intake", "I8", "received = posted + redelivered + suspense + ignored, and as much is kept as counted"
+)
+NOT_NEGATIVE = Invariant("notNegative", "I10", "nothing that stands is below zero, and no span stands for two calls")
+RATES = Invariant("rates", "I11", "every version of a rate is as the audit trail tells it, and none is missing")
+TENANTS = Invariant("tenants", "I13", "what a sender of one organisation sent belongs to that organisation")
+TOLD_ONCE = Invariant(
+    "toldOnce", "I14", "one open anomaly a session, one firing of an alert, one of a threshold a period"
+)
+AUDIT = Invariant("audit", "I11", "no row of the audit trail was changed or taken out")
+RECOUNT = Invariant("recount", "I2", "counting the stored spans again comes to the verdicts and postings that stand")
+PRICES = Invariant("prices", "I7", "entries cost what the version of the rates they name makes of their tokens")
 
-STORED = (ENTRIES_UNIQUE, STANDING, REVERSALS, LINES, USAGE_15M, USAGE_1D, SLOTS, INTAKE, NOT_NEGATIVE)
+STORED = (
+    ENTRIES_UNIQUE, STANDING, REVERSALS, LINES, USAGE_15M, USAGE_1D, SLOTS, HEADS, INTAKE, NOT_NEGATIVE, RATES, TENANTS,
+    TOLD_ONCE,
+)  # fmt: skip
 """Those that the database can tell by itself."""
+
+
+class Elsewhere(NamedTuple):
+    """A promise, or the part of one, that the ledger alone cannot prove."""
+
+    number: str
+    statement: str
+    why: str
+
+
+ELSEWHERE = (
+    Elsewhere("I1", "what was acknowledged is stored", "only the sender knows what was acknowledged; the storms do"),
+    Elsewhere("I3", "what is stored was sent", "only the sender knows what was sent; the storms do"),
+    Elsewhere("I6", "the ledger comes to what the sender used", "only the sender knows what it used; the storms do"),
+    Elsewhere(
+        "I12", "no text of a prompt is stored", "the ledger cannot tell a prompt; tests send one and look for it"
+    ),
+    Elsewhere("I13", "nobody reads another organisation's rows", "is about answers; the access matrix asks for them"),
+)
 
 
 class Check(NamedTuple):
@@ -125,6 +169,47 @@ def entry_mismatches(posting: Posting, entry: Entry) -> Iterator[Mismatch]:
     for name, stands, recounted in pairs:
         if stands != recounted:
             yield Mismatch(entry.tenant, entry.trace_id, entry.span_id, name, str(stands), str(recounted))
+
+
+def price_by_version(
+    entry: Entry, versions: Mapping[int, OperatorRate], catalogue: PriceBook
+) -> Priced | Unpriced | None:
+    """What the version of the rates that a call's entry names makes of its tokens.
+
+    ``versions`` are all that were ever stored, ``catalogue`` is a book without any. None where it names none, or a
+    catalogue other than this one, or a deployment, which may since run another model.
+    """
+    detail, version = entry.detail or {}, entry.rate_version
+    source = detail.get("source")
+    if version is None:
+        return None
+    if source == "catalogue":
+        flags = detail.get("flags")
+        renamed = isinstance(flags, list) and "deployment" in flags
+        same = version == catalogue.catalogue.version and not renamed
+        return price(facts_of_entry(entry), catalogue) if same else None
+    provider, model_id = entry.belongings.provider, entry.belongings.model_id
+    rate = versions.get(version)
+    if rate is None or rate.ended or rate.source != source:
+        return Unpriced(NO_SUCH_VERSION, provider, model_id)
+    day = DaySlots((0,), (flat(rate.stated),))
+    offer = Offer(provider, model_id, rate.source, version, str(detail.get("matchRule")), "standard", (), day)
+    facts = facts_of_entry(entry)
+    return price_by(offer, facts.usage, facts.at_ns)
+
+
+def price_mismatch(entry: Entry, priced: Priced | Unpriced) -> Mismatch | None:
+    """Where the money of ``entry``, or the model it is for, is not what it comes to at this price."""
+    again = repriced(entry, priced, "")
+    if again is entry:
+        return None
+    return Mismatch(entry.tenant, entry.trace_id, entry.span_id, "price", _price_of(entry), _price_of(again))
+
+
+def _price_of(entry: Entry) -> str:
+    measures, who = entry.measures, entry.belongings
+    pico = (measures.cost_pico, measures.semantic_savings_pico, measures.prompt_savings_pico)
+    return f"{who.provider}/{who.model_id} cost, saved by answers, by prompts (pico-USD): {pico}"
 
 
 def _hex(digest: bytes | None) -> str:

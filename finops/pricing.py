@@ -85,10 +85,11 @@ def price(call: CallFacts, book: PriceBook) -> Priced | Unpriced:
     timeline = book.remembered.get(asked) or book.timeline(Asked(*asked))
     starts = timeline.starts_ns
     offer = timeline.offers[bisect_right(starts, at_ns) - 1 if len(starts) > 1 else 0]
-    return offer if isinstance(offer, Unpriced) else _by_offer(offer, usage, at_ns)
+    return offer if isinstance(offer, Unpriced) else price_by(offer, usage, at_ns)
 
 
-def _by_offer(offer: Offer, usage: TokenUsage, at_ns: int) -> Priced | Unpriced:
+def price_by(offer: Offer, usage: TokenUsage, at_ns: int) -> Priced | Unpriced:
+    """The price of a call that started at ``at_ns``, Unix nanoseconds, by rates already chosen."""
     provider, model_id, source, version, rule, tier, flags, (slots, by_slot) = offer
     tiered = by_slot[bisect_right(slots, at_ns % _NS_PER_DAY) - 1 if len(slots) > 1 else 0]
     rates = tiered.rates[0]

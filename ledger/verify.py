@@ -12,10 +12,15 @@ from psycopg.errors import QueryCanceled
 from finops import invariants
 from finops.call_scopes import EveryScope
 from finops.counting import Search, StoredSpan, TraceKey
+from finops.entries import Entry
 from finops.invariants import EXAMPLES_MAX, Check, Identity, Invariant, Mismatch
+from finops.price_book import PriceBook
+from finops.rates import OperatorRate
 from finops.verdicts import Decision
 from ledger import append_rows, audit, mapping
+from ledger.catalogue import bundled_catalogue
 from ledger.pool import Connection
+from ledger.rates import RateStore
 from sql import query
 
 QUERIES = {
@@ -28,6 +33,10 @@ QUERIES = {
     invariants.SLOTS: "verify_slots",
     invariants.INTAKE: "verify_intake",
     invariants.NOT_NEGATIVE: "verify_not_negative",
+    invariants.HEADS: "verify_heads",
+    invariants.RATES: "verify_rates",
+    invariants.TENANTS: "verify_tenants",
+    invariants.TOLD_ONCE: "verify_told_once",
 }
 TRACES_AT_ONCE = 200
 OUT_OF_TIME = "out of time"
@@ -53,7 +62,8 @@ async def verify(connection: Connection, sample: Sample, monotonic: Callable[[],
         await connection.execute(query("report_isolation"))
         checks = [await _stored(connection, invariant, ends - monotonic()) for invariant in invariants.STORED]
         checks.append(await _audit(connection, ends - monotonic()))
-        return [*checks, await _Recount(connection, sample, lambda: ends - monotonic()).run()]
+        recount = _Recount(connection, sample, lambda: ends - monotonic(), await _Prices.of(connection))
+        return [*checks, *await recount.run()]
 
 
 async def _stored(connection: Connection, invariant: Invariant, seconds_left: float) -> Check:
@@ -91,27 +101,62 @@ async def _limited(connection: Connection, seconds: float) -> AsyncIterator[None
         yield
 
 
-class _Recount:
-    """Counts stored traces again, some at a time, with whatever holds copies of their calls."""
+class _Found:
+    """How one invariant is found, span by span."""
 
-    def __init__(self, connection: Connection, sample: Sample, seconds_left: Callable[[], float]) -> None:
-        self._connection = connection
-        self._sample = sample
-        self._seconds_left = seconds_left
-        self._spans = 0
+    def __init__(self, invariant: Invariant) -> None:
+        self._invariant = invariant
+        self.checked = 0
         self._mismatches = 0
         self._examples: list[Mapping[str, object]] = []
 
-    async def run(self) -> Check:
+    def note(self, mismatch: Mismatch) -> None:
+        """One more that does not hold."""
+        self._mismatches += 1
+        if len(self._examples) < EXAMPLES_MAX:
+            values = mismatch._asdict()
+            self._examples.append({**values, "trace_id": mismatch.trace_id.hex(), "span_id": mismatch.span_id.hex()})
+
+    def check(self, unfinished: str) -> Check:
+        """As far as was looked."""
+        return Check(self._invariant, self.checked, self._mismatches, tuple(self._examples), unfinished)
+
+
+class _Prices(NamedTuple):
+    """Every rate that was ever stated, and the catalogue alone."""
+
+    versions: Mapping[int, OperatorRate]
+    catalogue: PriceBook
+
+    @classmethod
+    async def of(cls, connection: Connection) -> "_Prices":
+        versions = await RateStore().versions(connection)
+        return cls({rate.version: rate for rate in versions}, PriceBook(bundled_catalogue()))
+
+
+class _Recount:
+    """Counts stored traces again, some at a time, with whatever holds copies of their calls."""
+
+    def __init__(
+        self, connection: Connection, sample: Sample, seconds_left: Callable[[], float], prices: _Prices
+    ) -> None:
+        self._connection = connection
+        self._sample = sample
+        self._seconds_left = seconds_left
+        self._prices = prices
+        self._recounted = _Found(invariants.RECOUNT)
+        self._priced = _Found(invariants.PRICES)
+
+    async def run(self) -> list[Check]:
         keys = await self._traces()
         for at in range(0, len(keys), TRACES_AT_ONCE):
             if self._seconds_left() <= 0:
-                return self._check(f"{OUT_OF_TIME} after {at} of {len(keys)} traces")
+                return self._checks(f"{OUT_OF_TIME} after {at} of {len(keys)} traces")
             await self._recount(keys[at : at + TRACES_AT_ONCE])
-        return self._check("")
+        return self._checks("")
 
-    def _check(self, unfinished: str) -> Check:
-        return Check(invariants.RECOUNT, self._spans, self._mismatches, tuple(self._examples), unfinished)
+    def _checks(self, unfinished: str) -> list[Check]:
+        return [self._recounted.check(unfinished), self._priced.check(unfinished)]
 
     async def _traces(self) -> list[TraceKey]:
         values = {"seed": self._sample.seed, "traces": self._sample.traces_max}
@@ -139,9 +184,9 @@ class _Recount:
                 counter.restore(key, spans)
         decisions = counter.decide()
         stored = {(*key, span.record.span_id): span for key, spans in traces.items() for span in spans}
-        self._spans += len(stored)
+        self._recounted.checked += len(stored)
         for mismatch in invariants.recount(decisions, stored):
-            self._note(mismatch)
+            self._recounted.note(mismatch)
         await self._compare_entries(decisions, stored)
 
     async def _compare_entries(self, decisions: Iterable[Decision], stored: Mapping[Identity, StoredSpan]) -> None:
@@ -163,12 +208,14 @@ class _Recount:
             decision = agreed.pop((entry.tenant, entry.trace_id, entry.span_id))
             assert decision.posting is not None
             for mismatch in invariants.entry_mismatches(decision.posting, entry):
-                self._note(mismatch)
+                self._recounted.note(mismatch)
+            self._price(entry)
         for identity in agreed:
-            self._note(Mismatch(*identity, "entry", "none", "one"))
+            self._recounted.note(Mismatch(*identity, "entry", "none", "one"))
 
-    def _note(self, mismatch: Mismatch) -> None:
-        self._mismatches += 1
-        if len(self._examples) < EXAMPLES_MAX:
-            values = mismatch._asdict()
-            self._examples.append({**values, "trace_id": mismatch.trace_id.hex(), "span_id": mismatch.span_id.hex()})
+    def _price(self, entry: Entry) -> None:
+        priced = invariants.price_by_version(entry, *self._prices)
+        if priced is not None:
+            self._priced.checked += 1
+            if mismatch := invariants.price_mismatch(entry, priced):
+                self._priced.note(mismatch)

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from finops.invariants import Check
+from finops.invariants import ELSEWHERE, Check
 from ledger.verify import Sample, verify
 from standalone.database import in_ledger, reachable_database
 from standalone.up import add_database_arguments
@@ -51,10 +51,12 @@ def render(checks: Sequence[Check], seed: int) -> list[str]:
     for check in checks:
         word = "ok" if check.holds else "FAIL" if check.mismatches else "?"
         found = f"{check.mismatches} of {check.checked}" if check.mismatches else str(check.checked)
-        lines.append(f"{word:4} {check.invariant.name:14} {found:>12}  {check.invariant.statement}")
+        known = f"{check.invariant.numbers:6} {check.invariant.name:14}"
+        lines.append(f"{word:4} {known} {found:>12}  {check.invariant.statement}")
         if check.unfinished:
             lines.append(f"     {check.unfinished}")
         lines += [f"     {json.dumps(example, default=str)}" for example in check.examples]
+    lines += [f"-    {one.number:6} {'not here':14} {'-':>12}  {one.statement}: {one.why}" for one in ELSEWHERE]
     failed = [check.invariant.name for check in checks if not check.holds]
     lines.append(f"seed {seed}: " + (f"does not hold: {', '.join(failed)}" if failed else "everything holds"))
     return lines
@@ -65,6 +67,7 @@ def render_json(checks: Sequence[Check], seed: int) -> str:
     found = [
         {
             "name": check.invariant.name,
+            "numbers": check.invariant.numbers.split(),
             "statement": check.invariant.statement,
             "holds": check.holds,
             "checked": check.checked,
@@ -74,7 +77,8 @@ def render_json(checks: Sequence[Check], seed: int) -> str:
         }
         for check in checks
     ]
-    return json.dumps({"holds": all(check.holds for check in checks), "seed": seed, "checks": found}, default=str)
+    told = {"checks": found, "notHere": [one._asdict() for one in ELSEWHERE]}
+    return json.dumps({"holds": all(check.holds for check in checks), "seed": seed, **told}, default=str)
 
 
 def _traces(text: str) -> int | None:

@@ -2,94 +2,26 @@
 
 import asyncio
 import json
-import random
-import time
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from verify_world import DAY_NS, NOW_NS, PRICED, call, checks, do, failing, written
 
-from finops.invariants import Check
-from finops.spans import Dimensions, Rejected, SpanClass, SpanRecord
-from finops.usage import TokenUsage
 from ledger.append import Ledger, Limits
 from ledger.engine import detect
 from ledger.mapping import ENTRY_COLUMNS
 from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.retention import retain
-from ledger.verify import Sample, verify
+from ledger.verify import Sample
 from standalone.cli import main
-
-NOW_NS = 1_790_000_000 * 10**9
-DAY_NS = 86_400 * 10**9
-EVERYTHING = Sample(traces_max=None, seed=1, seconds_max=60)
-
-
-def call(trace: int, number: int, parent: int = 0) -> SpanRecord:
-    return SpanRecord(
-        tenant="",
-        trace_id=trace.to_bytes(16),
-        span_id=number.to_bytes(8),
-        parent_id=parent.to_bytes(8) if parent else b"",
-        span_class=SpanClass.CALL,
-        start_ns=NOW_NS - number * 10**9,
-        end_ns=NOW_NS - number * 10**9 + 5 * 10**8,
-        scope="openai",
-        service="shop",
-        operation="chat",
-        provider="openai",
-        request_model="gpt-4o-mini" if number % 5 else "nobody-knows-7b",
-        response_id=f"chatcmpl-{trace:08d}{number:08d}",
-        usage=TokenUsage(input_tokens=1000 + number, output_tokens=10, cached_input_tokens=number),
-        usage_detail=3,
-    )
-
-
-def agent(trace: int, number: int) -> SpanRecord:
-    named = Dimensions(agent=f"agent-{trace % 3}", session=f"conversation-{trace}")
-    return call(trace, number)._replace(
-        span_class=SpanClass.AGENT, usage=None, usage_detail=0, response_id=None, own=named
-    )
-
-
-def story() -> list[SpanRecord]:
-    """Agents with calls, some of them told twice: once more in a trace of its own by another instrumentation."""
-    spans: list[SpanRecord] = []
-    for trace in range(1, 13):
-        spans.append(agent(trace, 900))
-        for number in range(1, 9):
-            spans.append(call(trace, number, parent=900))
-            if number % 3 == 0:
-                copy = spans[-1]._replace(trace_id=(100 + trace).to_bytes(16), parent_id=b"", scope="gateway")
-                spans.append(copy)
-    return spans
 
 
 @pytest.fixture
 async def kept(ledger_pool: Pool) -> Pool:
-    """A ledger with corrections, copies, redelivery and suspense, written by two replicas in a shuffled order."""
-    chance = random.Random(7)
-    replicas = [
-        Ledger(ledger_pool, RateStore(), writer=UUID(int=number), limits=Limits(remembered_spans=50))
-        for number in (1, 2)
-    ]
-    spans = story()
-    order = [*spans, *chance.sample(spans, 30)]
-    chance.shuffle(order)
-    for at in range(0, len(order), 7):
-        refused = [Rejected("bad_usage", "input_tokens is -5", bytes([at] * 16), bytes([at] * 8))] if at % 3 else []
-        await chance.choice(replicas).append(order[at : at + 7], refused, NOW_NS)
-    return ledger_pool
-
-
-async def checks(pool: Pool, sample: Sample = EVERYTHING) -> list[Check]:
-    async with pool.connection() as connection:
-        return await verify(connection, sample, time.monotonic)
-
-
-async def failing(pool: Pool) -> set[str]:
-    return {check.invariant.name for check in await checks(pool) if not check.holds}
+    """A ledger with some of everything."""
+    return await written(ledger_pool)
 
 
 async def test_a_sound_ledger_holds_and_everything_was_looked_at(kept: Pool) -> None:
@@ -102,7 +34,6 @@ async def test_an_empty_ledger_holds(ledger_pool: Pool) -> None:
     assert await failing(ledger_pool) == set()
 
 
-PRICED = "(select ctid from entries where cost_pico > 0 and calls = 1 order by span_id, revision limit 1)"
 DAMAGES = {
     "a day": (
         "update usage_1d set cost_pico = cost_pico + 1 where calls = (select max(calls) from usage_1d)",
@@ -155,11 +86,6 @@ async def test_damage_is_seen(kept: Pool, damage: str, seen_by: str) -> None:
     assert seen_by in await failing(kept)
 
 
-async def do(pool: Pool, statement: str) -> None:
-    async with pool.connection() as connection:
-        assert (await connection.execute(statement)).rowcount > 0
-
-
 async def test_an_entry_twice_at_another_time_is_seen(kept: Pool) -> None:
     columns = ", ".join(["event_time + interval '1 hour'", *ENTRY_COLUMNS[1:]])
     names = ", ".join(ENTRY_COLUMNS)
@@ -198,7 +124,10 @@ async def test_the_command_says_what_does_not_hold(
 ) -> None:
     asked = ["verify", "--database-url", database_url, "--traces", "all", "--seed", "3"]
     assert await asyncio.to_thread(main, asked) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "seed 3: everything holds"
+    lines = capsys.readouterr().out.splitlines()
+    numbers = {word for line in lines[:-1] for word in line[5:11].split()}
+    assert numbers == {f"I{number}" for number in range(1, 15)}
+    assert lines[-1] == "seed 3: everything holds"
     await do(kept, "update usage_1d set calls = calls + 1 where calls > 0")
     assert await asyncio.to_thread(main, asked) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "seed 3: does not hold: usage1d"
