@@ -58,6 +58,7 @@ from query_api.endpoints.repricing import RepriceEndpoints
 from query_api.endpoints.valuation_rates import ValuationRates
 from query_api.judge_report import JudgeReport
 from query_api.judging import Clock, JudgePass, Judging, Pace
+from query_api.oidc_wiring import issuer_of
 from query_api.pace import PaceLimits, Paces
 from query_api.probes import http_status
 from query_api.rate_routes import RateHandlers
@@ -151,7 +152,7 @@ def build(
         prometheus=Prometheus(reports, judge, burn.gauges, exports, paces, alerts.alerts, budgets.gauges),
         otlp_grpc=str(settings.otlp_grpc),
     )
-    gate = Gate(TokenStore(connections), time.monotonic, paces)
+    gate = Gate(TokenStore(connections), time.monotonic, paces, issuer_of(settings, time.monotonic, now))
     return application(table(handlers, _version()), gate, now, speaking_for)
 
 

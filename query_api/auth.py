@@ -15,6 +15,7 @@ REMEMBERED_SECONDS = 3.0
 REMEMBERED_MAX = 1024
 """Valid tokens remembered at once; the longest unused is forgotten."""
 TOKEN_CHARACTERS_MAX = 512
+JWT_CHARACTERS_MAX = 8192
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="agent-finops"'}
 
@@ -26,10 +27,27 @@ class Tokens(Protocol):
         """What the token with this SHA-256 allows now, or None."""
 
 
-class Gate:
-    """Lets a request pass whose token has the scope its route declares. Unknown tokens are never remembered."""
+class Bearers(Protocol):
+    """Who knows tokens that nobody stored."""
 
-    def __init__(self, tokens: Tokens, monotonic: Callable[[], float], paces: Paces | None = None) -> None:
+    async def grant(self, token: str) -> Grant:
+        """What a JWT allows now; raises a 401 or 503 problem."""
+
+
+class Gate:
+    """Lets a request pass whose token has the scope its route declares. Unknown tokens are never remembered.
+
+    With an ``issuer``, what looks like a JWT is its to know, and all else is looked up as ever.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        monotonic: Callable[[], float],
+        paces: Paces | None = None,
+        issuer: Bearers | None = None,
+    ) -> None:
+        self._issuer = issuer
         self._tokens = tokens
         self._paces = paces
         self._monotonic = monotonic
@@ -37,23 +55,26 @@ class Gate:
 
     async def admit(self, authorization: str | None, scope: Scope) -> Grant:
         """The grant of the request; raises a 401, 403 or 429 problem."""
-        grant = await self._grant(token_digest(_bearer(authorization)))
+        grant = await self._grant(_bearer(authorization))
         if grant is None:
-            raise Problem(HTTPStatus.UNAUTHORIZED, "the token is unknown, expired or revoked", headers=_CHALLENGE)
+            raise unauthorized("the token is unknown, expired or revoked")
         if self._paces is not None:
             self._paces.take(grant.name)
         if not grant.allows(scope):
             raise Problem(HTTPStatus.FORBIDDEN, f"this token does not have the scope {scope.value}")
         return grant
 
-    async def _grant(self, digest: bytes) -> Grant | None:
-        now = self._monotonic()
+    async def _grant(self, token: str) -> Grant | None:
+        now, digest = self._monotonic(), token_digest(token)
         found = self._remembered.get(digest)
         if found is not None and now < found[0]:
             self._remembered.move_to_end(digest)
             return found[1]
         self._remembered.pop(digest, None)
-        grant = await self._tokens.grant(digest)
+        if self._issuer is not None and _is_jwt(token):
+            grant: Grant | None = await self._issuer.grant(token)
+        else:
+            grant = await self._tokens.grant(digest) if len(token) <= TOKEN_CHARACTERS_MAX else None
         if grant is not None:
             self._remembered[digest] = (now + REMEMBERED_SECONDS, grant)
             if len(self._remembered) > REMEMBERED_MAX:
@@ -83,10 +104,20 @@ def other_organisation(grant: Grant) -> Problem:
     return Problem(HTTPStatus.FORBIDDEN, "this token is bound to another organisation", [fault])
 
 
+def unauthorized(detail: str) -> Problem:
+    """401: no valid token."""
+    return Problem(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGE)
+
+
+def _is_jwt(token: str) -> bool:
+    """Three parts, of which the first is base64 of what begins with a brace and a quote."""
+    return token.startswith("eyJ") and token.count(".") == 2
+
+
 def _bearer(authorization: str | None) -> str:
     kind, _, token = (authorization or "").strip().partition(" ")
     token = token.strip()
-    if kind.lower() != "bearer" or not token or len(token) > TOKEN_CHARACTERS_MAX:
+    if kind.lower() != "bearer" or not token or len(token) > JWT_CHARACTERS_MAX:
         detail = "send the header Authorization: Bearer <token>; `agent-finops token show` prints one"
-        raise Problem(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGE)
+        raise unauthorized(detail)
     return token
