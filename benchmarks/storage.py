@@ -113,7 +113,8 @@ async def measure(url: str, arguments: argparse.Namespace, filled: bool) -> int:
         if not filled:
             await fill(connection, engine, world)
         await weigh(connection)
-        agree = [await ask(connection, question, arguments.repeat) for question in questions(now, world.days)]
+        asked = questions(now, world.days, await days_until(connection))
+        agree = [await ask(connection, question, arguments.repeat) for question in asked]
     await over_http(url, world.days, arguments.repeat)
     print("every answer equals the entries" if all(agree) else "WRONG: an answer differs from the entries")
     return 0 if all(agree) else 1
@@ -181,26 +182,36 @@ async def one(connection: Connection, statement: str) -> tuple[Any, ...]:
     return row
 
 
+async def days_until(connection: Connection) -> datetime | None:
+    """Where the sums by day end, as every report is told."""
+    row = await (await connection.execute(query("report_complete_through"), {"speaks_for": None})).fetchone()
+    assert row is not None
+    assert row[2] is None or isinstance(row[2], datetime)
+    return row[2]
+
+
 def trend_values(period: Period, filters: Filters) -> dict[str, object]:
     """As ledger.reports asks."""
     return period_values(period, filters) | {"starts": list(period.starts)}
 
 
-def questions(now: datetime, days: int) -> list[Question]:
+def questions(now: datetime, days: int, until: datetime | None) -> list[Question]:
     """What the targets are about."""
     utc, india = trailing_days(days, "UTC", now), trailing_days(days, "Asia/Kolkata", now)
     window = TimeWindow(india.zone, india.start, india.end)
 
     def costs(steps: tuple[datetime, ...]) -> dict[str, object]:
         asked = CostQuestion(window, frozenset({"agent", "model"}), steps, False, NO_FILTERS, 10_000, True)
-        return question_values(asked)
+        return question_values(asked, until)
 
     day = "date_bin('1 day', event_time, timestamptz '2000-01-01 00:00:00+00'), org_id, agent_id"
     trends, by_day = "report_trends", "report_costs_by_sums"
     return [
         Question(f"trends {days} d, one organisation", trends, trend_values(utc, ONE_ORG), day, 9, 3),
         Question(f"trends {days} d, all", trends, trend_values(utc, NO_FILTERS), day, 9, 3),
-        Question(f"by model {days} d", "report_models", period_values(utc, NO_FILTERS), "provider, model_id", 8, 2),
+        Question(
+            f"by model {days} d", "report_models", period_values(utc, NO_FILTERS, until), "provider, model_id", 8, 2
+        ),
         Question(f"costs {days} d, Asia/Kolkata", by_day, costs((india.start,)), "agent_id, model_id", 6, 0),
         Question(f"costs {days} d, Asia/Kolkata by day", by_day, costs(india.starts), "agent_id, model_id", 6, 0),
         Question(f"trends {days} d, Asia/Kolkata, all", trends, trend_values(india, NO_FILTERS), day, 9, 3),

@@ -40,10 +40,13 @@ class Period(NamedTuple):
         return all(bound.time() == time.min for bound in bounds)
 
 
-def utc_days_inside(start: datetime, end: datetime) -> tuple[datetime, datetime]:
-    """The whole UTC days between two instants: the first's start, the last's end; both ``end`` where there is none."""
+def utc_days_inside(start: datetime, end: datetime, until: datetime | None = None) -> tuple[datetime, datetime]:
+    """The whole UTC days between two instants, and before the midnight ``until``: the first's start, the last's end.
+
+    Both are ``end`` where there is none.
+    """
     first = datetime.combine((start - _MOMENT).date() + _DAY, time.min, tzinfo=UTC)
-    last = datetime.combine(end.date(), time.min, tzinfo=UTC)
+    last = datetime.combine((end if until is None else min(end, until)).date(), time.min, tzinfo=UTC)
     return (first, last) if first < last else (end, end)
 
 

@@ -29,9 +29,9 @@ class CostReport:
 
     async def costs(self, question: CostQuestion) -> Stated[CostPage]:
         """One page of an answer, and the sums over all its pages."""
-        values = question_values(question)
         name = "report_costs_by_entries" if question.needs_entries else "report_costs_by_sums"
         async with look(self._pool) as ledger:
+            values = question_values(question, ledger.days_until)
             await _refuse_what_is_gone(ledger, question, values)
             rows = await ledger.rows(name, values)
         return Stated(_page(rows, question.limit), ledger.complete_through, ledger.pending_ranges)
@@ -46,16 +46,17 @@ async def _refuse_what_is_gone(ledger: Look, question: CostQuestion, values: dic
         raise EntriesGone(since)
 
 
-def question_values(question: CostQuestion) -> dict[str, Any]:
+def question_values(question: CostQuestion, days_until: datetime | None) -> dict[str, Any]:
     """A question as the queries name it."""
     start, end = question.window.start, question.window.end
     if question.by_utc_day:
-        sums_start, sums_end = days_start, days_end = start, end
+        sums_start, sums_end = start, end
+        days_start, days_end = utc_days_inside(start, end, days_until)
     else:
         sums_start = min(_EPOCH - ((_EPOCH - start) // QUARTER) * QUARTER, end)
         sums_end = max(_EPOCH + ((end - _EPOCH) // QUARTER) * QUARTER, sums_start)
         one_step = len(question.steps) == 1
-        days_start, days_end = utc_days_inside(sums_start, sums_end) if one_step else (sums_end, sums_end)
+        days_start, days_end = utc_days_inside(sums_start, sums_end, days_until) if one_step else (sums_end, sums_end)
     after = question.after or Place(0, 0, ("",) * len(GROUPS))
     return filter_values(question.filters) | {
         "groups": sorted(question.groups),

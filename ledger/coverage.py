@@ -19,8 +19,8 @@ class CoverageReports:
 
     async def coverage(self, period: Period, filters: Filters) -> Stated[Coverage]:
         """Spans by verdict, and spans in suspense, by arrival; calls and unpriced models by event time."""
-        values = period_values(period, filters)
         async with look(self._pool) as ledger:
+            values = period_values(period, filters, ledger.days_until)
             verdicts = await ledger.rows("report_verdicts", values)
             again = await ledger.row("report_redelivered", values)
             suspense = await ledger.rows("report_suspense", values)

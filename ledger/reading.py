@@ -20,13 +20,17 @@ _CURSOR = "pieces"
 class Look:
     """A read-only transaction in which every query sees the same ledger."""
 
-    def __init__(self, connection: Connection, complete_through: datetime, pending_ranges: int) -> None:
+    def __init__(
+        self, connection: Connection, complete_through: datetime, pending_ranges: int, days_until: datetime | None
+    ) -> None:
         self.connection = connection
         """For whoever has own queries."""
         self.complete_through = complete_through
         """Everything recorded up to this instant is seen."""
         self.pending_ranges = pending_ranges
         """Ranges of late entries that sums do not have yet."""
+        self.days_until = days_until
+        """Sums by day from here on (a UTC midnight) are made when they are read; None: all are there."""
 
     async def rows(self, name: str, values: Mapping[str, object]) -> list[Row]:
         """All rows of ``sql/queries/<name>.sql``."""
@@ -88,10 +92,11 @@ async def _look_through(connection: Connection) -> Look:
     told = {"speaks_for": spoken_for()}
     row = await (await connection.execute(query("report_complete_through"), told)).fetchone()
     assert row is not None
-    through, pending, _ = row
+    through, pending, days_until, _ = row
     assert isinstance(through, datetime)
     assert isinstance(pending, int)
-    return Look(connection, through, pending)
+    assert days_until is None or isinstance(days_until, datetime)
+    return Look(connection, through, pending, days_until)
 
 
 def filter_values(filters: Filters) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """What was spent, by day, agent, model and cache: sums over the rollups, exact, in pico-USD.
 
-Whole UTC days are read from the sums by day, everything else from the quarter hours, which serve every time zone.
+Whole UTC days are read from the sums by day, everything else from the quarter hours, which serve every time zone; so
+are the newest days of a period not cut into days, where their sums would only be made when they are read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ class Reports:
     async def allocations(self, period: Period, filters: Filters) -> Stated[list[AgentSpend]]:
         """Spend by agent, the dearest first."""
         async with look(self._pool) as ledger:
-            rows = await ledger.rows("report_allocations", period_values(period, filters))
+            rows = await ledger.rows("report_allocations", period_values(period, filters, ledger.days_until))
         spent = [totals(row[2:10]) for row in rows]
         answer = [
             AgentSpend(row[0], row[1], own, row[10], row[11], share(own.cost_pico, _priced(spent)))
@@ -48,7 +49,7 @@ class Reports:
     async def models(self, period: Period, filters: Filters) -> Stated[list[ModelSpend]]:
         """Spend by provider and model, the dearest first."""
         async with look(self._pool) as ledger:
-            rows = await ledger.rows("report_models", period_values(period, filters))
+            rows = await ledger.rows("report_models", period_values(period, filters, ledger.days_until))
         spent = [totals(row[2:10]) for row in rows]
         answer = [
             ModelSpend(row[0], row[1], own, share(own.cost_pico, _priced(spent)))
@@ -100,9 +101,9 @@ class Reports:
         return await storage_state(self._pool)
 
 
-def period_values(period: Period, filters: Filters) -> dict[str, object]:
-    """A period and filters as the queries name them."""
-    days_start, days_end = utc_days_inside(period.start, period.end)
+def period_values(period: Period, filters: Filters, days_until: datetime | None = None) -> dict[str, object]:
+    """A period and filters as the queries name them; sums by day are read before ``days_until``, None: all of them."""
+    days_start, days_end = utc_days_inside(period.start, period.end, days_until)
     return filter_values(filters) | {
         "whole_utc_days": period.whole_utc_days,
         "start": period.start,

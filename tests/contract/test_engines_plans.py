@@ -20,6 +20,7 @@ from ledger.jobs import autocommit
 from ledger.pool import Connection, Pool, configure
 from ledger.rates import RateStore
 from ledger.reading import filter_values
+from ledger.refresh import DAY, SETTLE, floor
 from ledger.reports import period_values
 from sql import query
 
@@ -58,13 +59,18 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(below)
 
 
-async def scans(connection: Connection, name: str, values: dict[str, object]) -> list[tuple[str, str]]:
-    """(relation, index or '') of what a query really reads."""
+async def plan_of(connection: Connection, name: str, values: dict[str, object]) -> list[dict[str, Any]]:
+    """What a query really does."""
     cursor = await connection.execute("explain (analyze, timing off, format json) " + query(name), values)
     row = await cursor.fetchone()
     assert row is not None
     plans: Any = row[0] if isinstance(row[0], list) else json.loads(str(row[0]))
-    read = [node for node in nodes(plans[0]["Plan"]) if node.get("Actual Loops", 0) > 0]
+    return [node for node in nodes(plans[0]["Plan"]) if node.get("Actual Loops", 0) > 0]
+
+
+async def scans(connection: Connection, name: str, values: dict[str, object]) -> list[tuple[str, str]]:
+    """(relation, index or '') of what a query really reads."""
+    read = await plan_of(connection, name, values)
     return [(node["Relation Name"], index_of(node)) for node in read if "Relation Name" in node]
 
 
@@ -86,13 +92,21 @@ async def older_chunks(connection: Connection, before: datetime) -> set[str]:
     return {str(name) for (name,) in await (await connection.execute(chunks, [before])).fetchall()}
 
 
-def values_of(zone: str) -> dict[str, object]:
+async def days_until(connection: Connection) -> datetime | None:
+    """Where the sums by day end, as every report is told."""
+    row = await (await connection.execute(query("report_complete_through"), {"speaks_for": None})).fetchone()
+    assert row is not None
+    assert row[2] is None or isinstance(row[2], datetime)
+    return row[2]
+
+
+def values_of(zone: str, until: datetime | None = None) -> dict[str, object]:
     period = trailing_days(7, zone, NOW)
     window = TimeWindow(zone, period.start, period.end)
     asked = CostQuestion(window, frozenset({"agent"}), (period.start,), period.whole_utc_days, NO_FILTERS, 100, True)
     return (
-        question_values(asked)
-        | period_values(period, NO_FILTERS)
+        question_values(asked, until)
+        | period_values(period, NO_FILTERS, until)
         | {"starts": list(period.starts), "by_utc_day": period.whole_utc_days, "first_bucket": period.start}
     )
 
@@ -120,6 +134,24 @@ async def test_whole_days_are_read_from_days_and_only_the_newest_from_entries(
         assert any(relation.startswith("_hyper_3_") for relation in relations), "days"
         entries = {relation for relation in relations if relation.startswith("_hyper_1_")}
         assert len(entries) <= 1, "the chunk of today, for what is not materialised"
+
+
+async def test_the_day_that_has_no_sums_yet_is_not_summed_twice(connection: Connection, engine_name: str) -> None:
+    until = await days_until(connection)
+    if engine_name != "timescale":
+        assert until is None
+        return
+    assert until == floor(NOW - SETTLE, DAY)
+
+    async def day_sums(name: str, given: datetime | None) -> int:
+        """Rows that were summed by day while the report was read."""
+        plan = await plan_of(connection, name, values_of("UTC", given))
+        by_day = [node for node in plan if any("'1 day'" in key for key in node.get("Group Key", []))]
+        return sum(int(node["Actual Rows"]) for node in by_day)
+
+    for name in (*OVER_DAYS[1:], "report_costs_by_sums"):
+        assert await day_sums(name, None) > 0, name
+        assert await day_sums(name, until) == 0, name
 
 
 async def test_what_arrived_in_a_period_is_found_by_its_arrival(connection: Connection) -> None:

@@ -28,3 +28,12 @@ def test_they_are_whole_inside_and_leave_less_than_a_day_on_either_side(start: d
 def test_a_period_of_utc_days_has_no_edges() -> None:
     start = datetime(2026, 11, 20, tzinfo=UTC)
     assert utc_days_inside(start, start + 7 * DAY) == (start, start + 7 * DAY)
+
+
+def test_days_whose_sums_are_not_there_yet_are_left_to_the_quarter_hours() -> None:
+    start, end = datetime(2026, 3, 10, 18, 30, tzinfo=UTC), datetime(2026, 3, 15, 18, 30, tzinfo=UTC)
+    inside = datetime(2026, 3, 11, tzinfo=UTC)
+    assert utc_days_inside(start, end, inside + 2 * DAY) == (inside, inside + 2 * DAY)
+    assert utc_days_inside(start, end, inside + 30 * DAY) == (inside, inside + 4 * DAY)
+    assert utc_days_inside(start, end, inside) == (end, end)
+    assert utc_days_inside(start, end, inside - 30 * DAY) == (end, end)
