@@ -2,6 +2,8 @@
 
 import hmac
 import json
+import subprocess
+import sys
 import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -283,6 +285,11 @@ async def test_a_remembered_token_is_not_checked_again_for_three_seconds_only(is
     assert await door(token)
     door.seconds += 0.5
     assert (await door.refused(token))[1] == "the token has expired"
+
+
+def test_nothing_of_the_extra_is_imported_where_no_issuer_is_set() -> None:
+    asked = "import sys, query_api.__main__; sys.exit('joserfc' in sys.modules or 'cryptography' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False, timeout=60).returncode == 0
 
 
 async def test_the_api_lets_its_organisation_in_and_no_other(
