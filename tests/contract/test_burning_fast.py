@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from burning_world import USD, Spent, calls, spend
 
@@ -125,3 +126,28 @@ async def test_a_judge_whose_clock_runs_ahead_forgets_nobody(ledger_pool: Pool) 
     assert await asked(ledger_pool, now + timedelta(seconds=10), 600, 10) == [
         ("default", "session", "agent", 3 * USD, 3)
     ]
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+async def test_an_append_reads_no_more_than_the_sessions_it_touches(database_url: str, analyzed: bool) -> None:
+    add = (
+        "insert into session_slots "
+        "select 'acme', 's' || n, 'clerk', date_trunc('minute', now()), 1, 5, 0, now(), now() "
+        "from generate_series(%s::integer, %s::integer) n on conflict (org_id, session_id, agent_id, slot) do update set calls = 2"
+    )
+    read = (
+        "select sum(seq_tup_read + idx_tup_fetch) from pg_stat_xact_user_tables "
+        "where relname in ('session_slots', 'session_heads')"
+    )
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        for first in range(1, 20_001, 500):  # the plans of the trigger are made while there is next to nothing
+            await connection.execute(add, (first, first + 499))
+        if analyzed:
+            await connection.execute("analyze session_slots, session_heads")
+        async with connection.transaction():
+            before = await (await connection.execute(read)).fetchone()
+            await connection.execute(add, (1, 500))
+            after = await (await connection.execute(read)).fetchone()
+    assert before is not None
+    assert after is not None
+    assert 0 < after[0] - before[0] < 500 * 20
