@@ -133,7 +133,8 @@ async def test_an_append_reads_no_more_than_the_sessions_it_touches(database_url
     add = (
         "insert into session_slots "
         "select 'acme', 's' || n, 'clerk', date_trunc('minute', now()), 1, 5, 0, now(), now() "
-        "from generate_series(%s::integer, %s::integer) n on conflict (org_id, session_id, agent_id, slot) do update set calls = 2"
+        "from generate_series(%s::integer, %s::integer) n "
+        "on conflict (org_id, session_id, agent_id, slot) do update set calls = 2"
     )
     read = (
         "select sum(seq_tup_read + idx_tup_fetch) from pg_stat_xact_user_tables "
