@@ -91,7 +91,8 @@ async def test_a_named_deployment_is_priced_listed_and_forgotten(api: httpx2.Asy
     assert (await told(await api.put(path, json=body)))["repricedCalls"] == 1
     assert await rows(ledger_pool, "select model_id from entries where revision = 3") == [("gpt-4o-mini",)]
     listed = await told(await api.get(path))
-    assert listed == [{"provider": "azure.ai.openai", "deployment": "prod-chat", "modelId": "gpt-4o-mini"}]
+    stated = {"provider": "azure.ai.openai", "deployment": "prod-chat", "modelId": "gpt-4o-mini"}
+    assert listed == [stated | {"etag": listed[0]["etag"]}]
     query = {"provider": "azure", "deployment": "prod-CHAT"}
     assert (await api.delete(path, params=query)).status_code == 204
     assert (await api.delete(path, params=query)).status_code == 404
