@@ -24,6 +24,8 @@ class Scope(StrEnum):
     """Ask whether a call may be made."""
     ALERTS = "alerts:write"
     """Say where alerts go, try it, and silence alerts."""
+    PRIVACY = "privacy:write"
+    """Erase identifiers, and say how long an organisation's are kept."""
     ADMIN = "admin"
     """Everything."""
 

@@ -19,6 +19,8 @@ BUDGET_DELETED = "budget.delete"
 REPRICE_STARTED = "reprice.start"
 REPRICE_FINISHED = "reprice.finish"
 EXPORTED = "export.read"
+ERASURE_STARTED = "erasure.start"
+ERASURE_FINISHED = "erasure.finish"
 
 
 class AuditRow(NamedTuple):

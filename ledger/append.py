@@ -17,6 +17,7 @@ from psycopg.errors import DeadlockDetected, UniqueViolation
 from finops.call_scopes import CallScopes
 from finops.counting import CallCounter, Search, StoredSpan, TraceKey
 from finops.entries import Entry, entry_of, moved, reversal
+from finops.erasure import ErasedIdentifiers
 from finops.event_time import event_time_ns
 from finops.postings import Posting
 from finops.price_book import PriceBook
@@ -27,6 +28,7 @@ from finops.verdicts import Decision
 from ledger import append_rows, arrivals, call_scopes, copy_rows, mapping
 from ledger.append_rows import Kept
 from ledger.engine import keeps_rollups
+from ledger.erased import erased_identifiers
 from ledger.pool import Connection, Pool
 from sql import query
 
@@ -68,6 +70,7 @@ class Ledger:
         self._counter = CallCounter()
         self._scopes = CallScopes()
         self._book: PriceBook | None = None
+        self._erased = ErasedIdentifiers()
 
     @property
     def remembered_spans(self) -> int:
@@ -111,6 +114,7 @@ class Ledger:
         self, connection: Connection, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int
     ) -> AppendOutcome:
         shards = await self._lock(connection, {record.tenant for record in batch})
+        batch = self._erased.replaced_in(batch)
         await self._restore(connection, _trace_keys(batch))
         timed = [(r, event_time_ns(r.start_ns, r.end_ns, arrived_ns)) for r in batch]
         came = self._counter.accept(timed)
@@ -130,7 +134,7 @@ class Ledger:
         return outcome
 
     async def _lock(self, connection: Connection, tenants: Iterable[str]) -> list[int]:
-        """Takes the heads, forgets what others have appended to, and makes sure of the newest rates."""
+        """Takes the heads, forgets what others have appended to, and makes sure of the newest rates and erasures."""
         shards = sorted({shard_of(tenant) for tenant in tenants})
         if not shards:
             return shards
@@ -145,6 +149,8 @@ class Ledger:
                     self._counter.forget(key)
         if self._book is None or self._book.epoch != rows[0][2]:
             self._book = await self._rates.load_book(connection)
+        if rows[0][3] != self._erased.epoch:
+            self._erased = await erased_identifiers(connection)
         return shards
 
     async def _restore(self, connection: Connection, keys: Iterable[TraceKey]) -> bool:

@@ -13,12 +13,14 @@ from finops import invariants
 from finops.call_scopes import EveryScope
 from finops.counting import Search, StoredSpan, TraceKey
 from finops.entries import Entry
+from finops.erasure import Renaming
 from finops.invariants import EXAMPLES_MAX, Check, Identity, Invariant, Mismatch
 from finops.price_book import PriceBook
 from finops.rates import OperatorRate
 from finops.verdicts import Decision
 from ledger import append_rows, audit, mapping
 from ledger.catalogue import bundled_catalogue
+from ledger.erased import being_erased
 from ledger.pool import Connection
 from ledger.rates import RateStore
 from sql import query
@@ -62,7 +64,8 @@ async def verify(connection: Connection, sample: Sample, monotonic: Callable[[],
         await connection.execute(query("report_isolation"))
         checks = [await _stored(connection, invariant, ends - monotonic()) for invariant in invariants.STORED]
         checks.append(await _audit(connection, ends - monotonic()))
-        recount = _Recount(connection, sample, lambda: ends - monotonic(), await _Prices.of(connection))
+        look = _Look(connection, await _Prices.of(connection), await being_erased(connection))
+        recount = _Recount(look, sample, lambda: ends - monotonic())
         return [*checks, *await recount.run()]
 
 
@@ -134,16 +137,21 @@ class _Prices(NamedTuple):
         return cls({rate.version: rate for rate in versions}, PriceBook(bundled_catalogue()))
 
 
+class _Look(NamedTuple):
+    """What counting again needs to know of the ledger."""
+
+    connection: Connection
+    prices: _Prices
+    renaming: Renaming
+
+
 class _Recount:
     """Counts stored traces again, some at a time, with whatever holds copies of their calls."""
 
-    def __init__(
-        self, connection: Connection, sample: Sample, seconds_left: Callable[[], float], prices: _Prices
-    ) -> None:
-        self._connection = connection
+    def __init__(self, look: _Look, sample: Sample, seconds_left: Callable[[], float]) -> None:
+        self._connection, self._prices, self._renaming = look
         self._sample = sample
         self._seconds_left = seconds_left
-        self._prices = prices
         self._recounted = _Found(invariants.RECOUNT)
         self._priced = _Found(invariants.PRICES)
 
@@ -207,7 +215,8 @@ class _Recount:
         for entry in map(mapping.entry_from, rows):
             decision = agreed.pop((entry.tenant, entry.trace_id, entry.span_id))
             assert decision.posting is not None
-            for mismatch in invariants.entry_mismatches(decision.posting, entry):
+            posting, renamed = self._renaming.of_posting(decision.posting), self._renaming.of_entry(entry)
+            for mismatch in invariants.entry_mismatches(posting, renamed):
                 self._recounted.note(mismatch)
             self._price(entry)
         for identity in agreed:

@@ -60,6 +60,7 @@ from query_api.judge_report import JudgeReport
 from query_api.judging import Clock, JudgePass, Judging, Pace
 from query_api.oidc_wiring import issuer_of
 from query_api.pace import PaceLimits, Paces
+from query_api.privacy_wiring import erasure_pass, privacy_handlers
 from query_api.probes import http_status
 from query_api.rate_routes import RateHandlers
 from query_api.routes import Handlers, table
@@ -104,6 +105,7 @@ def judge_passes(settings: Settings, connections: Pool) -> list[JudgePass]:
     return [
         *burn_passes(settings, connections),
         budget_watch(settings, connections),
+        erasure_pass(settings, connections, now),
     ]
 
 
@@ -148,6 +150,7 @@ def build(
         rates=rate_handlers(connections, rates, sweeper),
         alerts=alerts,
         budgets=budgets,
+        privacy=privacy_handlers(settings, connections, now),
         health=Health(reports, neighbours, life, http_status, time.monotonic, {"judge": judge.component}),
         prometheus=Prometheus(reports, judge, burn.gauges, exports, paces, alerts.alerts, budgets.gauges),
         otlp_grpc=str(settings.otlp_grpc),

@@ -22,6 +22,7 @@ from query_api.endpoints.exports import ExportEndpoints
 from query_api.endpoints.general_costs import GeneralCosts
 from query_api.endpoints.health import Health
 from query_api.endpoints.prometheus import Prometheus
+from query_api.erasure_routes import PrivacyHandlers, privacy_rows
 from query_api.exchange import Endpoint, Open
 from query_api.export_routes import export_rows
 from query_api.exposition import PLAIN
@@ -60,6 +61,7 @@ class Handlers(NamedTuple):
     rates: RateHandlers
     alerts: AlertHandlers
     budgets: BudgetHandlers
+    privacy: PrivacyHandlers
     health: Health
     prometheus: Prometheus
     otlp_grpc: str
@@ -75,6 +77,7 @@ def table(to: Handlers, version: str) -> list[Endpoint]:
         *rate_rows(PREFIX, to.rates),
         *alert_rows(PREFIX, to.alerts),
         *budget_rows(PREFIX, to.budgets),
+        *privacy_rows(PREFIX, to.privacy),
         *_actuator(to),
         *_page(to.otlp_grpc),
     ]

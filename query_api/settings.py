@@ -65,6 +65,8 @@ class Settings:
     alert_give_up_seconds: int
     alert_keep_days: int
     budgets_max: int
+    erasures_open_max: int
+    """Erasures of identifiers that are not finished."""
     budget_every_ms: int
     budget_fresh_ms: int
     budget_stale_ms: int
@@ -156,6 +158,7 @@ VARIABLES: dict[str, Variable] = {
     ),
     "alert_keep_days": Variable("FINOPS_ALERT_KEEP_DAYS", count(1, 36_500), "400", "for which alerts are kept"),
     "budgets_max": Variable("FINOPS_BUDGETS_MAX", count(1, 10_000), "1000", "budgets that can be stated"),
+    "erasures_open_max": Variable("FINOPS_ERASURES_OPEN_MAX", count(1, 10_000), "100", "erasures not finished at once"),
     "budget_every_ms": Variable(
         "FINOPS_BUDGET_EVERY_MS", count(100, 3_600_000), "10000", "between two looks of the judge at one budget"
     ),

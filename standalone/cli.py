@@ -13,7 +13,18 @@ from importlib.metadata import PackageNotFoundError, version
 
 import shtab
 
-from standalone import audit_command, canary, doctor, rate_command, suspense_command, tokens, top, up, verify
+from standalone import (
+    audit_command,
+    canary,
+    doctor,
+    erase_command,
+    rate_command,
+    suspense_command,
+    tokens,
+    top,
+    up,
+    verify,
+)
 from standalone.database import bring_up_to_date, reachable_database, switch_engine
 from standalone.failures import CannotStart
 
@@ -56,6 +67,9 @@ def command_line(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     verify.add_arguments(commands.add_parser("verify", help="check every figure of a ledger; reads only"), environment)
     audit_command.add_arguments(
         commands.add_parser("audit", help="who changed what, and is the trail whole"), environment
+    )
+    erase_command.add_arguments(
+        commands.add_parser("erase", help="a user's or session's identifier out of the whole ledger"), environment
     )
     rate_command.add_arguments(commands.add_parser("rates", help="import, export and reprice"), environment)
     top.add_arguments(commands.add_parser("top", help="the sessions that burn fastest, live"), environment)
@@ -121,6 +135,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "migrate": _migrate,
     "token": tokens.run,
     "audit": audit_command.run,
+    "erase": erase_command.run,
     "rates": rate_command.run,
     "canary": canary.run,
     "suspense": suspense_command.run,

@@ -1,8 +1,19 @@
--- The first row of the trail that was tampered with, that is missing, or that does not follow. Called by ledger.audit.
+-- The first row of the trail that was tampered with, that is missing, or that does not follow. A row out of which an erasure took
+-- an identifier is what the newest row about such an erasure says that it comes to now. Called by ledger.audit.
 with links as (
     select
         a.seq,
-        a.hash = audit_hash(a)
+        (
+            a.hash = audit_hash(a)
+            or coalesce(encode(audit_hash(a), 'hex') = (
+                select r.value ->> 'hash'
+                from audit e
+                cross join jsonb_array_elements(e.after -> 'redacted') as r
+                where e.action = 'erasure.finish' and e.seq > a.seq and (r.value ->> 'seq')::bigint = a.seq
+                order by e.seq desc
+                limit 1
+            ), false)
+        )
         and a.prev_hash = coalesce(lag(a.hash) over trail, sha256(''))
         and a.seq = coalesce(lag(a.seq) over trail, 0) + 1 as sound
     from audit a

@@ -67,6 +67,7 @@ begin
             ('intake', 'own', 'org_id'),
             ('audit', 'trail', 'org_id'),
             ('reprice_runs', 'own', 'org_id'),
+            ('erasures', 'own', 'org_id'),
             ('rates', 'shared', 'org_id'),
             ('baselines', 'shared', 'org_id'),
             ('deployments', 'common', ''),

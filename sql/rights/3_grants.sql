@@ -30,12 +30,26 @@ grant update (last_used_at) on tokens to finops_api;
 grant select, insert, update, delete on budgets, budget_firings to finops_api;
 grant select, insert, update, delete on alerts, alert_destinations, alert_deliveries, alert_silences to finops_api;
 
+-- Identifiers are replaced by functions that change nothing else, and only for an erasure that is open.
+grant select, insert, update on erasures to finops_api;
+grant select, update on erasure_epoch to finops_api, finops_jobs;
+grant select on erasure_epoch to finops_collector;
+grant select (org_id, kind, digest, pseudonym, finished_at) on erasures to finops_collector;
+grant select (erasure_id, digest, finished_at), update (digest) on erasures to finops_jobs;
+grant execute on function
+    erase_from_entries(uuid, integer), erase_from_suspense(uuid, bigint, integer), erase_from_sessions(uuid),
+    erase_from_statements(uuid, timestamptz, text[], text[]), erase_from_audit(uuid)
+to finops_api;
+
 -- The jobs let go of what is old. Continuous aggregates and chunks want their owner: with TimescaleDB the jobs connect as it.
 grant select, delete on entries, spans, session_slots, suspense, unpriced to finops_jobs;
 grant select, insert, update, delete on dirty_ranges to finops_jobs;
 grant select, update on storage_progress to finops_jobs;
 
--- Dashboards read; neither tokens nor where alerts are sent.
+-- Dashboards read; neither tokens nor where alerts are sent, nor by what an erased identifier is recognised.
+grant select (
+    erasure_id, number, org_id, kind, identifier, pseudonym, requested_at, requested_by, reason, phase, counts, finished_at
+) on erasures to finops_reader;
 grant select on
     entries, spans, usage_15m, usage_1d, session_slots, suspense, intake, unpriced, rates, rate_epoch, deployments,
     baselines, audit, reprice_runs, service_starts, storage_progress, dirty_ranges, alerts, alert_deliveries,

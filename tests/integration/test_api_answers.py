@@ -47,6 +47,7 @@ from query_api.endpoints.general_costs import GeneralCosts, Limits
 from query_api.endpoints.health import Health, Life, Neighbours
 from query_api.endpoints.prometheus import Prometheus
 from query_api.exchange import Endpoint, Open
+from query_api.privacy_wiring import privacy_handlers
 from query_api.routes import Handlers, table
 from query_api.settings import read_settings
 from query_api.unpriced import Sweeper
@@ -87,6 +88,7 @@ class World:
             rates=rate_handlers(self.pool, RateStore(), Sweeper(UnpricedCalls(self.pool, RateStore()))),
             alerts=alert_handlers(self.pool, courier_of(read_settings(SETTINGS), self.pool, lambda: NOW, lambda: 1.0)),
             budgets=budget_handlers(read_settings(SETTINGS), self.pool, RateStore()),
+            privacy=privacy_handlers(read_settings(SETTINGS), self.pool, lambda: NOW),
             health=Health(reports, self.neighbours, self.life, self.probe, self.monotonic),
             prometheus=Prometheus(reports),
             otlp_grpc='collector:14317"<',
