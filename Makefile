@@ -20,7 +20,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo run test storm check fmt bench corpus-report lock audit sbom hooks clean test-timescale \
+.PHONY: help setup demo run test storm soak check fmt bench corpus-report lock audit sbom hooks clean test-timescale \
 	collector-build collector-config compiled test-compiled test-kafka node-agent helm-tools image dashboards
 
 help:  ## Print this list
@@ -46,8 +46,11 @@ run: setup  ## An empty ledger, ready for your own agents: database, collector, 
 test: setup  ## The whole suite, on the embedded PostgreSQL; says what was skipped and why
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup $(TESTS)
 
-storm: setup  ## Ten minutes of kills, crashes, outages and bad networks, and every broken build found out
+storm: setup  ## Half an hour of kills, crashes, outages and bad networks, and every broken build found out
 	@STORM=long $(BIN)/python -m pytest -q -s -n 0 tests/storm $(TESTS)
+
+soak: setup  ## A steady load for MINUTES (60): memory and answers stay as they are
+	@PYTHONPATH=.:tests $(BIN)/python tests/storm/storm_soak.py --minutes $(or $(MINUTES),60)
 
 test-timescale: setup  ## The contract suite on a TimescaleDB Community of yours: URL=postgresql://superuser@host/postgres
 	@test -n "$(URL)" || { echo "name the server: make test-timescale URL=postgresql://superuser@host/postgres" >&2; exit 2; }

@@ -11,7 +11,7 @@ import httpx2
 import psycopg
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from storm.storm_run import Collector, environment_of
+from storm.storm_processes import Collector, environment_of
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 CANARY = "canary-9c1e"

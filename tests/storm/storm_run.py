@@ -9,152 +9,20 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx2
 import psycopg
+from storm.storm_processes import HERE, ROOT, Collector, Network, Server, environment_of
 
 from ledger.verify import Sample, verify
-from standalone.database import bring_up_to_date, in_ledger
-from standalone.postgres import EmbeddedPostgres
+from standalone.database import in_ledger
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-POSTGRES = {"shared_buffers": "64MB", "max_connections": "60", "wal_writer_delay": "10s"}
-"""A lazy WAL writer, so that a commit that did not wait for the disk is lost by a crash and not by chance only."""
-READY_SECONDS = 60.0
 DRAIN_SECONDS = 90.0
 RECOUNTED_MAX = 1000
 """Traces."""
-
-
-class Server:
-    """A PostgreSQL that can be killed and comes back on the same port."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._postgres = EmbeddedPostgres()
-        self._postgres.start(directory, settings=POSTGRES)
-        self.port = self._postgres.port
-        self._databases = 0
-
-    def database(self) -> str:
-        """A fresh, migrated database."""
-        self._databases += 1
-        name = f"storm_{self._databases}"
-        with psycopg.connect(self._postgres.superuser_url, autocommit=True) as connection:
-            connection.execute(f"create database {name} owner finops")
-        url = self._postgres.url.rpartition("/")[0] + f"/{name}"
-        bring_up_to_date(url, lambda text: None)
-        return url
-
-    def crash(self, down_seconds: float) -> None:
-        """Stops without a checkpoint, as a crash would, and recovers after a while."""
-        self._postgres.kill()
-        time.sleep(down_seconds)  # an outage is a length of time
-        self._postgres.start(self._directory, self.port, settings=POSTGRES)
-
-    def stop(self) -> None:
-        """For good."""
-        self._postgres.stop()
-
-
-@contextmanager
-def server() -> Iterator[Server]:
-    """In a directory that the account of the server can enter."""
-    with tempfile.TemporaryDirectory(prefix="agent-finops-storm-") as name:
-        Path(name).chmod(0o755)
-        running = Server(Path(name))
-        try:
-            yield running
-        finally:
-            running.stop()
-
-
-class Collector:
-    """One collector process that can be killed and comes back on the same port."""
-
-    def __init__(self, environment: dict[str, str], command: Sequence[str], log: Path) -> None:
-        self.environment = environment
-        self._command = [sys.executable, *command]
-        self._log = log
-        self._process: subprocess.Popen[str] | None = None
-        self.address = ""
-        self.metrics = ""
-
-    def start(self) -> None:
-        """Returns when it accepts."""
-        self.begin()
-        self.wait()
-
-    def begin(self) -> None:
-        """Starts the process."""
-        environment = self.environment
-        if self.address:
-            environment = {**environment, "FINOPS_OTLP_GRPC": self.address}
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
-            )
-
-    def wait(self) -> None:
-        """Returns when the process that was begun accepts."""
-        assert self._process is not None
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline().split()
-        assert line[:2] == ["ready", "collector"], self._log.read_text()[-2000:]
-        at = dict(part.split("=", 1) for part in line[2:])
-        self.address, self.metrics = at["grpc"], at["metrics"]
-
-    def spooled(self) -> int:
-        """Exports that wait in its spool."""
-        page = httpx2.get(f"http://{self.metrics}/health/ready", timeout=10).json()
-        return int(page["spool"]["exports"]) if page["spool"] else 0
-
-    def end(self, word: signal.Signals) -> int:
-        """The exit status after ``word``."""
-        process = self._process
-        assert process is not None
-        process.send_signal(word)
-        status = process.wait(READY_SECONDS)
-        assert process.stdout is not None
-        process.stdout.close()
-        self._process = None
-        return status
-
-    def stop(self) -> None:
-        """For good; harmless when it has ended."""
-        if self._process is not None:
-            self.end(signal.SIGKILL)
-
-
-def environment_of(database_url: str, settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a collector on ports that the system chooses."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINOPS_", "OTEL_"))}
-    ports = dict.fromkeys(("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS"), "127.0.0.1:0")
-    return {**kept, **ports, **settings, "FINOPS_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
-
-
-class Network:
-    """A bad network in front of ``target`` (host:port)."""
-
-    def __init__(self, target: str, seed: int) -> None:
-        command = [sys.executable, str(HERE / "storm_network.py"), json.dumps({"target": target, "seed": seed})]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
-        assert self._process.stdout is not None
-        self.address = self._process.stdout.readline().strip()
-
-    def stop(self) -> Counter[str]:
-        """How often it did what."""
-        said, _ = self._process.communicate(timeout=20)
-        return Counter(json.loads(said))
 
 
 class Plan(NamedTuple):
@@ -166,6 +34,10 @@ class Plan(NamedTuple):
     senders: int = 12
     pause_seconds: float = 0.0
     """At most, of a sender between two exports."""
+    spans_per_second: float = 0.0
+    """By the clock; 0: as fast as they are answered."""
+    overlap: bool = False
+    """Every export goes to every replica."""
     calm_seconds: tuple[float, float] = (0.4, 1.2)
     """Between two faults."""
     down_seconds: tuple[float, float] = (0.0, 0.3)
@@ -195,6 +67,9 @@ class Outcome(NamedTuple):
     broken: list[str]
     """Invariants that do not hold."""
     statuses: list[int]
+    deadlocks: int
+    milliseconds: list[list[float]]
+    """p50 and p99 of the answers of each minute."""
 
     def faults(self) -> list[str]:
         """Everything that must not be."""
@@ -203,6 +78,7 @@ class Outcome(NamedTuple):
         found += [f"answered {name}: {count}" for name, count in self.counts.items() if name.startswith("final")]
         found += [f"{name}: {self.counts[name]}" for name in ("partial", "unanswered") if self.counts.get(name)]
         found += [f"exit statuses {self.statuses}"] * any(self.statuses)
+        found += [f"deadlocks: {self.deadlocks}"] * bool(self.deadlocks)
         return found + self.wrong + [f"does not hold: {text}" for text in self.broken]
 
     def line(self) -> str:
@@ -210,7 +86,8 @@ class Outcome(NamedTuple):
         counts = " ".join(f"{name}={count}" for name, count in sorted(self.counts.items()))
         return (
             f"seed={self.seed} kills={self.kills} crashes={self.crashes} {counts} LOST={self.lost} "
-            f"DOUBLE={self.doubled} ALIENS={self.aliens} verify={'clean' if not self.broken else self.broken}"
+            f"DOUBLE={self.doubled} ALIENS={self.aliens} deadlocks={self.deadlocks} "
+            f"verify={'clean' if not self.broken else self.broken}"
         )
 
 
@@ -221,31 +98,32 @@ class Storm:
         self.seed = seed if seed is not None else int.from_bytes(os.urandom(4))
         self._postgres = postgres
         self._plan = plan
-        self._directory = directory
+        self.directory = directory
         self._chance = random.Random(self.seed)
-        self._url = postgres.database()
+        self.url = postgres.database()
         self._networks: list[Network] = []
         self._done: Counter[str] = Counter()
-        self._database = self._url.replace(at := f"127.0.0.1:{postgres.port}", self._through(at))
-        self._collectors = [self._collector(number) for number in range(plan.replicas)]
+        self._deadlocks = postgres.deadlocks()
+        self._database = self.url.replace(at := f"127.0.0.1:{postgres.port}", self._through(at))
+        self.collectors = [self._collector(number) for number in range(plan.replicas)]
         self._acknowledged = directory / f"acknowledged-{self.seed}"
 
     def run(self) -> Outcome:
         """From the first span to the last check."""
         print(f"seed {self.seed}")
         try:
-            for collector in self._collectors:
+            for collector in self.collectors:
                 collector.start()
             senders = self._send()
             try:
-                self._rage()
+                self.rage()
                 said, _ = senders.communicate(timeout=120)
             finally:
                 senders.kill()
             self._drain()
-            statuses = [collector.end(signal.SIGTERM) for collector in self._collectors]
+            statuses = [collector.end(signal.SIGTERM) for collector in self.collectors]
         finally:
-            for collector in self._collectors:
+            for collector in self.collectors:
                 collector.stop()
             moods = sum((network.stop() for network in self._networks), Counter())
         outcome = self._outcome(json.loads(said), statuses)
@@ -255,12 +133,12 @@ class Storm:
 
     def _collector(self, number: int) -> Collector:
         settings = {
-            name: value.format(directory=self._directory, seed=self.seed) for name, value in self._plan.settings.items()
+            name: value.format(directory=self.directory, seed=self.seed) for name, value in self._plan.settings.items()
         }
         environment = environment_of(self._database, settings)
         fault = self._plan.fault
         command = ["-m", "collector"] if fault is None else [str(HERE / "storm_broken.py"), fault]
-        return Collector(environment, command, self._directory / f"collector-{self.seed}-{number}.log")
+        return Collector(environment, command, self.directory / f"collector-{self.seed}-{number}.log")
 
     def _through(self, address: str) -> str:
         """The address of a bad network in front of ``address``, or itself."""
@@ -272,9 +150,11 @@ class Storm:
     def _send(self) -> "subprocess.Popen[str]":
         asked = {
             "seed": self.seed,
-            "addresses": [self._through(collector.address) for collector in self._collectors],
+            "addresses": [self._through(collector.address) for collector in self.collectors],
             "senders": self._plan.senders,
             "pause_seconds": self._plan.pause_seconds,
+            "spans_per_second": self._plan.spans_per_second,
+            "overlap": self._plan.overlap,
             "acknowledged": str(self._acknowledged),
         }
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(HERE.parent)))}
@@ -282,7 +162,8 @@ class Storm:
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True)
 
-    def _rage(self) -> None:
+    def rage(self) -> None:
+        """What happens while they send."""
         plan, chance = self._plan, self._chance
         faults = ["kill"] * plan.collector_kills + ["crash"] * plan.server_kills
         chance.shuffle(faults)
@@ -292,7 +173,7 @@ class Storm:
             if fault == "crash":
                 self._postgres.crash(chance.uniform(*plan.down_seconds))
             else:
-                collector = chance.choice(self._collectors)
+                collector = chance.choice(self.collectors)
                 collector.end(signal.SIGKILL)
                 collector.start()
         time.sleep(plan.calm_seconds[1])
@@ -300,7 +181,7 @@ class Storm:
     def _drain(self) -> None:
         """Waits until no spool holds anything."""
         due = time.monotonic() + DRAIN_SECONDS
-        for collector in self._collectors:
+        for collector in self.collectors:
             while collector.spooled():
                 assert time.monotonic() < due, "a spool does not drain"
                 time.sleep(0.1)
@@ -308,7 +189,7 @@ class Storm:
     def _outcome(self, said: dict[str, Any], statuses: list[int]) -> Outcome:
         lines = self._acknowledged.read_text().splitlines()
         acknowledged = {tuple(bytes.fromhex(word) for word in line.split()) for line in lines}
-        with psycopg.connect(self._url) as connection:
+        with psycopg.connect(self.url) as connection:
             kept = {
                 (bytes(trace), bytes(span))
                 for trace, span in connection.execute("select trace_id, span_id from spans").fetchall()
@@ -337,11 +218,13 @@ class Storm:
             wrong,
             self._broken(),
             statuses,
+            self._postgres.deadlocks() - self._deadlocks,
+            said["milliseconds"],
         )
 
     def _broken(self) -> list[str]:
         sample = Sample(traces_max=RECOUNTED_MAX, seed=self.seed, seconds_max=120)
-        checks = in_ledger(self._url, lambda connection: verify(connection, sample, time.monotonic))
+        checks = in_ledger(self.url, lambda connection: verify(connection, sample, time.monotonic))
         return [
             f"{check.invariant.name} ({check.mismatches} of {check.checked}) {check.unfinished} {check.examples[:1]}"
             for check in checks

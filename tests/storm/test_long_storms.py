@@ -1,20 +1,17 @@
 """The storms of `make storm`: minutes of faults, every broken build, long outages, a bad network."""
 
-import json
-import signal
-import subprocess
-import sys
-import time
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from storm.storm_broken import FAULTS
-from storm.storm_run import HERE, Collector, Plan, Server, Storm, environment_of, server
+from storm.storm_outage import SPANS_PER_SECOND, outage
+from storm.storm_processes import Server, server
+from storm.storm_run import Plan, Storm
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-OUTAGE_SECONDS = 30
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+OUTAGE_SECONDS = int(os.environ.get("STORM_OUTAGE_SECONDS", "600"))
 SPOOL = {"FINOPS_SPOOL_DIR": "{directory}/spool-{seed}"}
 EAGER_SPOOL = {**SPOOL, "FINOPS_SPOOL_AFTER_MS": "200"}
 
@@ -59,37 +56,21 @@ def test_nothing_is_lost_or_doubled(postgres: Server, tmp_path: Path, plan: Plan
     assert outcome.counts["redelivered"] > 20
 
 
-@pytest.mark.parametrize("with_spool", [True, False])
-def test_an_outage_loses_nothing_of_default_sdks_where_there_is_a_spool(
-    postgres: Server, tmp_path: Path, with_spool: bool
-) -> None:
-    url = postgres.database()
-    settings = {"FINOPS_SPOOL_DIR": str(tmp_path / "spool")} if with_spool else {}
-    collector = Collector(environment_of(url, settings), ["-m", "collector"], tmp_path / "collector.log")
-    collector.start()
-    try:
-        asked = {"address": collector.address, "spans_per_second": 500, "seconds": OUTAGE_SECONDS + 20}
-        command = [sys.executable, str(HERE / "storm_sdk.py"), json.dumps(asked)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as application:
-            time.sleep(10)  # calm
-            postgres.crash(OUTAGE_SECONDS)
-            back = time.monotonic()
-            said, _ = application.communicate(timeout=OUTAGE_SECONDS + 60)
-        while collector.spooled():
-            time.sleep(0.1)
-        drained = time.monotonic() - back
-    finally:
-        collector.end(signal.SIGTERM)
-    with psycopg.connect(url) as connection:
-        found = connection.execute("select coalesce(sum(calls), 0) from entries").fetchone()
-    assert found is not None
-    made = int(said)
-    said = f"made {made}, counted {found[0]}, drained after {drained:.0f} s"
-    print(f"outage {OUTAGE_SECONDS} s, spool {with_spool}: {said}")
-    if with_spool:
-        assert found[0] == made
-    else:
-        assert found[0] < made, "then the spool is not what saves them"
+def test_an_outage_loses_nothing_of_default_sdks_where_there_is_a_spool(postgres: Server, tmp_path: Path) -> None:
+    found = outage(postgres, tmp_path, OUTAGE_SECONDS, spool=True)
+    print(found.line())
+    assert found.counted == found.made > 0.9 * SPANS_PER_SECOND * OUTAGE_SECONDS
+    assert found.drained_seconds < 120
+    assert found.anomalies == 0
+    assert found.thinnest_slot > 5 * SPANS_PER_SECOND, "then the backlog does not count at the time it was made"
+    assert found.broken == []
+
+
+def test_without_a_spool_an_outage_costs_default_sdks_money(postgres: Server, tmp_path: Path) -> None:
+    found = outage(postgres, tmp_path, 30, spool=False)
+    print(found.line())
+    assert found.counted < found.made, "then the spool is not what saves them"
+    assert found.broken == []
 
 
 def test_every_way_to_break_it_is_tried() -> None:

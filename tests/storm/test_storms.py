@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from storm.storm_run import Outcome, Plan, Server, Storm, server
+from storm.storm_processes import Server, server
+from storm.storm_run import Outcome, Plan, Storm
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("storm"), pytest.mark.timeout(500)]
 
