@@ -17,7 +17,12 @@ from finops.alert_delivery import (
     shown_address,
 )
 from finops.alert_listing import ListedDestination
-from finops.audit import ALERT_DESTINATION_DELETED, ALERT_DESTINATION_PUT
+from finops.audit import (
+    ALERT_DESTINATION_DELETED,
+    ALERT_DESTINATION_PUT,
+    ALERT_DESTINATION_RETRIED,
+    ALERT_DESTINATION_TESTED,
+)
 from ledger import audit
 from ledger.alert_rows import destination_of
 from ledger.audit import json_text
@@ -100,25 +105,24 @@ class AlertDestinations:
             await _record(connection, ALERT_DESTINATION_DELETED, before.destination, None, by, at)
             return True
 
-    async def retry(self, number: str, at: datetime) -> int:
+    async def retry(self, about: Destination, by: str, at: datetime) -> int:
         """Puts what was given up back into the outbox; how many deliveries."""
-        async with reaching(self._pool) as connection:
-            values = {"destination": number, "at": at}
+        async with reaching(self._pool) as connection, connection.transaction():
+            values = {"destination": about.destination_id, "at": at}
             row = await (await connection.execute(query("alert_destination_retry"), values)).fetchone()
-            return 0 if row is None else int(str(row[0]))
+            count = 0 if row is None else int(str(row[0]))
+            await _record_use(connection, ALERT_DESTINATION_RETRIED, about, {"deliveries": count}, by, at)
+        return count
 
-    async def note_test(self, number: str, key: str, attempt: Attempt, at: datetime) -> None:
+    async def note_test(self, about: Destination, key: str, attempt: Attempt, by: str, at: datetime) -> None:
         """Notes for the history that it was tried out."""
-        values = {
-            "destination": number,
-            "key": key,
-            "sent": attempt.verdict is Verdict.SENT,
-            "status": attempt.status,
-            "fault": attempt.fault,
-            "at": at,
-        }
-        async with reaching(self._pool) as connection:
+        sent = attempt.verdict is Verdict.SENT
+        said = {"sent": sent, "status": attempt.status, "fault": attempt.fault}
+        values = {"destination": about.destination_id, "key": key, **said, "at": at}
+        async with reaching(self._pool) as connection, connection.transaction():
             await connection.execute(query("alert_test"), values)
+            tree = {"delivered": sent, "status": attempt.status}
+            await _record_use(connection, ALERT_DESTINATION_TESTED, about, tree, by, at)
 
 
 async def _listed(
@@ -159,16 +163,20 @@ async def _record(
     about = before or after
     assert about is not None
     replaced = bool(before and after and (before.secrets[:1], before.url) != (after.secrets[:1], after.url))
-    await audit.record(
-        connection,
-        at=at,
-        actor=actor,
-        action=action,
-        subject=f"{about.name} ({about.destination_id})",
-        org_id=about.org_id,
-        before=None if before is None else _open(before),
-        after=None if after is None else {**_open(after), "secretReplaced": replaced},
-    )
+    told = None if after is None else {**_open(after), "secretReplaced": replaced}
+    opened = None if before is None else _open(before)
+    await audit.record(connection, at=at, before=opened, after=told, **_named(action, about, actor))
+
+
+async def _record_use(
+    connection: Connection, action: str, about: Destination, after: object, actor: str, at: datetime
+) -> None:
+    await audit.record(connection, at=at, after=after, **_named(action, about, actor))
+
+
+def _named(action: str, about: Destination, actor: str) -> dict[str, str]:
+    subject = f"{about.name} ({about.destination_id})"
+    return {"actor": actor, "action": action, "subject": subject, "org_id": about.org_id}
 
 
 def _open(destination: Destination) -> dict[str, object]:

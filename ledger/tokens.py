@@ -1,15 +1,24 @@
-"""Access tokens: registered, listed, revoked, looked up by their hash. Making a random one is left to the caller."""
+"""Access tokens: registered, listed, revoked, looked up by their hash. Making a random one is left to the caller.
 
-from collections.abc import Iterable, Sequence
+Each change is one transaction with its row in the audit trail, which knows names, scopes, organisations and ends, and
+nothing that a token or its hash could be learnt from.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from psycopg.rows import args_row
 
 from finops.access import Grant, Scope, token_digest
+from finops.audit import TOKEN_PUT, TOKEN_REVOKED
+from ledger import audit
 from ledger.pool import Connection, Pool
 from ledger.reading import reaching
 from sql import query
+
+BY_HAND = "agent-finops token"
+"""Who changes tokens: nobody but the command can."""
 
 
 class TokenRow(NamedTuple):
@@ -25,6 +34,16 @@ class TokenRow(NamedTuple):
     last_used_at: datetime | None
 
 
+class _Stated(NamedTuple):
+    """What a token allows, until when; and the moment of the change."""
+
+    name: str
+    scopes: Sequence[str]
+    org_id: str | None
+    expires_at: datetime | None
+    at: datetime
+
+
 async def register(
     connection: Connection,
     *,
@@ -33,11 +52,12 @@ async def register(
     scopes: Iterable[Scope],
     org_id: str | None = None,
     expires_at: datetime | None = None,
+    by: str = BY_HAND,
 ) -> None:
     """Makes ``secret`` valid under ``name``; a different token of that name is revoked in the same transaction.
 
-    Registering the same secret again changes its scopes and nothing else. Raises ``RevokedToken`` where the secret has
-    been revoked before: a revoked token never comes back.
+    Registering the same secret again changes its name, scopes, organisation and end, and is no change where they are so
+    already. Raises ``RevokedToken`` where the secret has been revoked before: a revoked token never comes back.
     """
     digest = token_digest(secret)
     values = {
@@ -48,10 +68,15 @@ async def register(
         "expires_at": expires_at,
     }
     async with connection.transaction():
-        await connection.execute(query("retire_token_name"), {"name": name, "sha256": digest})
-        row = await (await connection.execute(query("register_token"), values)).fetchone()
-        if row is None:
+        retired = await _stated(connection, "retire_token_name", {"name": name, "sha256": digest})
+        before = await _stated(connection, "hold_token", {"sha256": digest})
+        after = await _stated(connection, "register_token", values)
+        if after is None:
             raise RevokedToken(name)
+        if retired is not None:
+            await _record(connection, TOKEN_REVOKED, retired, None, by)
+        if before != after:
+            await _record(connection, TOKEN_PUT, before, after, by)
 
 
 class RevokedToken(ValueError):
@@ -64,9 +89,13 @@ async def tokens(connection: Connection) -> list[TokenRow]:
         return await (await cursor.execute(query("list_tokens"))).fetchall()
 
 
-async def revoke(connection: Connection, name: str) -> bool:
+async def revoke(connection: Connection, name: str, by: str = BY_HAND) -> bool:
     """Ends the token of this name; False where there is none. Services may honour it for three seconds more."""
-    return (await connection.execute(query("revoke_token"), {"name": name})).rowcount > 0
+    async with connection.transaction():
+        ended = await _stated(connection, "revoke_token", {"name": name})
+        if ended is not None:
+            await _record(connection, TOKEN_REVOKED, ended, None, by)
+    return ended is not None
 
 
 async def lookup(connection: Connection, digest: bytes) -> Grant | None:
@@ -98,3 +127,24 @@ class TokenStore:
             if found is not None:
                 await connection.execute(query("touch_token"), {"sha256": digest})
             return found
+
+
+async def _stated(connection: Connection, statement: str, values: Mapping[str, object]) -> _Stated | None:
+    row: Any = await (await connection.execute(query(statement), values)).fetchone()
+    return None if row is None else _Stated(*row)
+
+
+async def _record(
+    connection: Connection, action: str, before: _Stated | None, after: _Stated | None, actor: str
+) -> None:
+    about = after or before
+    assert about is not None
+    told = [None if token is None else _told(token) for token in (before, after)]
+    named = {"actor": actor, "action": action, "subject": about.name, "org_id": about.org_id or ""}
+    await audit.record(connection, at=about.at, before=told[0], after=told[1], **named)
+
+
+def _told(token: _Stated) -> dict[str, object]:
+    """What the audit trail keeps of it."""
+    scopes = sorted(token.scopes)
+    return {"name": token.name, "scopes": scopes, "orgId": token.org_id, "expiresAt": token.expires_at}

@@ -50,8 +50,8 @@ class Destinations(Protocol):
     async def delete(
         self, number: str, orgs: Sequence[str] | None, by: str, at: datetime, holds: Condition
     ) -> bool: ...
-    async def retry(self, number: str, at: datetime) -> int: ...
-    async def note_test(self, number: str, key: str, attempt: Attempt, at: datetime) -> None: ...
+    async def retry(self, about: Destination, by: str, at: datetime) -> int: ...
+    async def note_test(self, about: Destination, key: str, attempt: Attempt, by: str, at: datetime) -> None: ...
 
 
 class Sender(Protocol):
@@ -131,13 +131,13 @@ class AlertDestinationEndpoints:
         if attempt.verdict is Verdict.SENT and destination.channel in TWO_STEPS:
             over = delivery._replace(event=Event.RESOLVED)
             attempt = await self._sender.send(Parcel(destination, [over], ""), ask.now)
-        await self._destinations.note_test(destination.destination_id, delivery.alert.key, attempt, ask.now)
+        await self._destinations.note_test(destination, delivery.alert.key, attempt, ask.grant.name, ask.now)
         return told(ALERT_TEST, _Tried(attempt.verdict is Verdict.SENT, attempt))
 
     async def retry(self, ask: Ask) -> Answer:
         """Puts what was given up back into the outbox, as far as it is still news."""
         found = await self._found(ask)
-        count = await self._destinations.retry(found.destination.destination_id, ask.now)
+        count = await self._destinations.retry(found.destination, ask.grant.name, ask.now)
         return told(ALERT_RETRY, _Retried(count))
 
     async def _found(self, ask: Ask) -> ListedDestination:

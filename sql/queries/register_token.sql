@@ -4,4 +4,4 @@ values (%(name)s, %(sha256)s, %(scopes)s, %(org_id)s, %(expires_at)s)
 on conflict (sha256) do update
 set name = excluded.name, scopes = excluded.scopes, org_id = excluded.org_id, expires_at = excluded.expires_at
 where tokens.revoked_at is null
-returning id
+returning name, scopes, org_id, expires_at, now()

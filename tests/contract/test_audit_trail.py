@@ -3,15 +3,18 @@
 import asyncio
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import psycopg
 import pytest
 from repricing_world import NOW, put, rows, statement
 
+from finops.access import Scope, token_digest
 from ledger.audit import AuditTrail, first_broken_link
 from ledger.baselines import BaselineStore
 from ledger.pool import Pool
 from ledger.rates import RateStore
+from ledger.tokens import RevokedToken, register, revoke
 
 WRITERS = 12
 
@@ -94,3 +97,56 @@ async def test_money_in_the_trail_has_all_its_digits(ledger_pool: Pool) -> None:
     (row,) = await AuditTrail(ledger_pool).page(limit=1, before=None, orgs=None, actions=None)
     assert row.after is not None
     assert '"inputRatePerKTokens": 0.000000000001' in row.after
+
+
+async def told(pool: Pool) -> list[tuple[str, str, str, str | None, str | None]]:
+    """The trail, the oldest first: action, subject, organisation, before, after."""
+    trail = await AuditTrail(pool).page(limit=100, before=None, orgs=None, actions=None)
+    return [(row.action, row.subject, row.org_id, row.before, row.after) for row in reversed(trail)]
+
+
+def token_of(name: str, scopes: str, org: str = "null", expires: str = "null") -> str:
+    """A token as the trail has it."""
+    return f'{{"name": "{name}", "orgId": {org}, "scopes": [{scopes}], "expiresAt": {expires}}}'
+
+
+async def test_what_becomes_of_tokens_is_told_without_them(ledger_pool: Pool) -> None:
+    made: Any = {"secret": "finops_first", "scopes": [Scope.READ, Scope.INGEST], "org_id": "acme"}
+    async with ledger_pool.connection() as connection:
+        await register(connection, name="clerk", **made)
+        await register(connection, name="clerk", **made)  # the same again is no change
+        await register(connection, name="renamed", **(made | {"expires_at": NOW}))
+        await register(connection, name="renamed", secret="finops_second", scopes=[Scope.ADMIN], by="ada")
+        assert await revoke(connection, "renamed")
+        assert not await revoke(connection, "renamed")
+        with pytest.raises(RevokedToken):
+            await register(connection, name="again", **made)
+    first = token_of("clerk", '"ingest", "read"', '"acme"')
+    ending = token_of("renamed", '"ingest", "read"', '"acme"', f'"{NOW.isoformat().replace("+00:00", "Z")}"')
+    second = token_of("renamed", '"admin"')
+    assert await told(ledger_pool) == [
+        ("token.put", "clerk", "acme", None, first),
+        ("token.put", "renamed", "acme", first, ending),
+        ("token.revoke", "renamed", "acme", ending, None),
+        ("token.put", "renamed", "", None, second),
+        ("token.revoke", "renamed", "", second, None),
+    ]
+    (kept,) = await rows(ledger_pool, "select string_agg(a::text, ' ') from audit a")
+    assert "finops_" not in kept[0]
+    assert token_digest("finops_first").hex() not in kept[0]
+    assert await broken(ledger_pool) is None
+
+
+async def test_a_token_that_cannot_be_written_down_is_neither_made_nor_ended(ledger_pool: Pool) -> None:
+    async with ledger_pool.connection() as connection:
+        await register(connection, name="clerk", secret="finops_first", scopes=[Scope.READ])
+        await connection.execute("alter table audit add constraint full_up check (false) not valid")
+    for change in (
+        lambda connection: register(connection, name="other", secret="finops_other", scopes=[Scope.READ]),
+        lambda connection: register(connection, name="clerk", secret="finops_other", scopes=[Scope.READ]),
+        lambda connection: revoke(connection, "clerk"),
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            async with ledger_pool.connection() as connection:
+                await change(connection)
+    assert await rows(ledger_pool, "select name, revoked_at from tokens") == [("clerk", None)]
