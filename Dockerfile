@@ -23,6 +23,7 @@ COPY pyproject.toml README.md LICENSE hatch_build.py ./
 COPY finops finops
 COPY ledger ledger
 COPY sql sql
+COPY doors doors
 COPY collector collector
 COPY query_api query_api
 COPY standalone standalone

@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-ROOMS := finops ledger sql collector query_api standalone examples benchmarks grafana
+ROOMS := finops ledger sql doors collector query_api standalone examples benchmarks grafana
 # Test processes; each starts a PostgreSQL of its own.
 JOBS ?= 2
 # Further words for pytest, as in: make test TESTS="tests/unit -k pricing"

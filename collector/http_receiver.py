@@ -5,7 +5,7 @@ and then the connection is closed, so that the rest of the body is not read eith
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from collector.http_body import Body, Receive, SenderGone, too_large
@@ -35,7 +35,7 @@ class Request(NamedTuple):
     encoding: Encoding
     gzipped: bool
     bytes_announced: int
-    authorization: str | None
+    authorizations: tuple[str, ...]
 
 
 class HttpReceiver:
@@ -51,12 +51,13 @@ class HttpReceiver:
         self._body_seconds_max = body_seconds_max
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
+        sent = scope["headers"]
+        headers = dict(sent)
         signal = PATHS.get(scope["path"])
         encoding = ENCODINGS.get(_media_type(headers), Encoding.JSON)
         body: bytes | None = None
         try:
-            entered = await self._enter(scope["method"], signal, headers)
+            entered = await self._enter(scope["method"], signal, headers, sent)
             if isinstance(entered, Answer):
                 answer = entered
             else:
@@ -75,12 +76,12 @@ class HttpReceiver:
         await _send(send, answer, encoding, signal, close=body is None)
 
     async def _enter(
-        self, method: str, signal: Signal | None, headers: dict[bytes, bytes]
+        self, method: str, signal: Signal | None, headers: dict[bytes, bytes], sent: Sequence[tuple[bytes, bytes]]
     ) -> tuple[Request, str] | Answer:
-        request = read_headers(method, signal, headers)
+        request = read_headers(method, signal, headers, sent)
         if isinstance(request, Answer):
             return request
-        tenant = await self._senders.tenant(request.authorization)
+        tenant = await self._senders.tenant(request.authorizations)
         if isinstance(tenant, Answer):
             return tenant
         if request.bytes_announced > self._bytes_max:
@@ -95,8 +96,10 @@ class HttpReceiver:
             return refuse(Outcome.SLOW, "the body was not sent in time")
 
 
-def read_headers(method: str, signal: Signal | None, headers: dict[bytes, bytes]) -> Request | Answer:
-    """The request line and headers as far as they matter here, or the refusal they earn."""
+def read_headers(
+    method: str, signal: Signal | None, headers: dict[bytes, bytes], sent: Sequence[tuple[bytes, bytes]]
+) -> Request | Answer:
+    """The request line and headers as far as they matter here, or the refusal they earn. ``sent`` may repeat names."""
     if signal is None:
         return refuse(Outcome.NO_SUCH_PATH, f"OTLP is taken at {', '.join(PATHS)}")
     if method != "POST":
@@ -108,13 +111,12 @@ def read_headers(method: str, signal: Signal | None, headers: dict[bytes, bytes]
     if compression not in (b"identity", b"gzip", b""):
         return refuse(Outcome.BAD_TYPE, "Content-Encoding must be gzip or none")
     length = headers.get(b"content-length", b"0")
-    authorization = headers.get(b"authorization")
     return Request(
         signal,
         encoding,
         compression == b"gzip",
         int(length) if length.isdigit() else 0,
-        authorization.decode("latin-1") if authorization is not None else None,
+        tuple(value.decode("latin-1") for name, value in sent if name == b"authorization"),
     )
 
 

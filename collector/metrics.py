@@ -51,6 +51,10 @@ SPOOL_AGE = "finops_spool_age_seconds"
 SPOOL_SPANS = "finops_spool_spans_total"
 LOOP_LAG = "finops_loop_lag_seconds"
 READY = "finops_ready"
+OIDC_KEYS = "finops_oidc_keys"
+OIDC_KEYS_AGE = "finops_oidc_keys_age_seconds"
+OIDC_FETCHES = "finops_oidc_key_fetches_total"
+OIDC_TOKENS = "finops_oidc_tokens_total"
 FOLDED = "finops_metrics_folded_labels_total"
 
 TABLE = (
@@ -77,6 +81,10 @@ TABLE = (
     Family(SPOOL_SPANS, "counter", "spans", "Spans that went to the spool, by what became of them.", ("outcome",)),
     Family(LOOP_LAG, "histogram", "seconds", "How late the event loop wakes.", (), _SECONDS),
     Family(READY, "gauge", "1", "1 while exports are welcome."),
+    Family(OIDC_KEYS, "gauge", "keys", "Keys of the issuer that are known."),
+    Family(OIDC_KEYS_AGE, "gauge", "seconds", "Since they were fetched."),
+    Family(OIDC_FETCHES, "counter", "fetches", "Tries to fetch the issuer's keys.", ("outcome",)),
+    Family(OIDC_TOKENS, "counter", "tokens", "JWTs that were checked.", ("outcome",)),
     Family(FOLDED, "counter", "1", "Counted under 'other': too many label values.", ("family",)),
 )
 

@@ -13,13 +13,14 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from collector.certificates import Certificates
+from collector.certificates import grpc_credentials
 from collector.health import Readiness
 from collector.metrics import REQUESTS, Metrics
 from collector.otlp_status import Answer, Encoding, Outcome, Signal, refuse, render_success, render_trailers
 from collector.pipeline import Pipeline
 from collector.senders import Senders
 from collector.settings import Settings
+from doors.certificates import Certificates
 
 SERVICES = {
     Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -97,7 +98,7 @@ class GrpcReceiver:
     def _bind(self, address: str) -> int:
         if self._certificates is None:
             return int(self._server.add_insecure_port(address))
-        return int(self._server.add_secure_port(address, self._certificates.grpc_credentials()))
+        return int(self._server.add_secure_port(address, grpc_credentials(self._certificates)))
 
     async def _export(self, signal: Signal, requests: object, context: Any) -> bytes:
         try:
@@ -110,8 +111,8 @@ class GrpcReceiver:
         return render_success(answer, Encoding.PROTOBUF, signal)
 
     async def _answer(self, signal: Signal, context: Any) -> Answer:
-        metadata = dict(context.invocation_metadata() or ())
-        tenant = await self._senders.tenant(metadata.get("authorization"))
+        sent = [_text(value) for name, value in context.invocation_metadata() or () if name == "authorization"]
+        tenant = await self._senders.tenant(sent)
         if isinstance(tenant, Answer):
             return tenant
         refusal = self._pipeline.refusal(tenant)
@@ -147,6 +148,10 @@ class GrpcReceiver:
             return
         async for state in self._readiness.states():
             yield _SERVING if state == "ready" else _NOT_SERVING
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")
 
 
 def _service_asked(request: bytes) -> str:

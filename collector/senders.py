@@ -2,16 +2,25 @@
 
 Where no ingest token exists the door is open and the tenant is ''. Answers of the ledger are remembered for a short
 while, in a bounded cache, by the full digest of the token; and for longer while the ledger cannot be asked, because
-then nobody can have revoked a token either.
+then nobody can have revoked a token either. With an issuer of bearer JWTs the door is never open, and what looks
+like a JWT is the issuer's to know; those answers are not kept any longer while it cannot be asked.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from collector.otlp_status import Answer, Answers, Outcome, refuse
-from finops.access import Grant, Scope, token_digest
+from finops.access import (
+    TOKEN_CHARACTERS_MAX,
+    Grant,
+    NoToken,
+    Scope,
+    bearer_of,
+    looks_like_a_jwt,
+    token_digest,
+)
 from finops.spans import LedgerUnavailable
 
 CACHED_TOKENS_MAX = 10_000
@@ -36,10 +45,24 @@ class IngestTokens(Protocol):
         ...
 
 
+class NotLetIn(Exception):
+    """A JWT is not let in; the message says why, and nothing of what was in it."""
+
+
+class Bearers(Protocol):
+    """Who knows tokens that nobody stored."""
+
+    async def grant(self, token: str) -> Grant:
+        """What a JWT allows now. Raises ``NotLetIn``, or ``LedgerUnavailable`` while it cannot be told."""
+        ...
+
+
 class _Remembered(NamedTuple):
     grant: Grant | None
     asked: float
     until: float
+    why: str = ""
+    """Why not."""
 
 
 class Senders:
@@ -53,54 +76,76 @@ class Senders:
         *,
         required: bool,
         ask_seconds_max: float,
+        issuer: Bearers | None = None,
     ) -> None:
+        self._issuer = issuer
         self._tokens = tokens
         self._answers = answers
         self._monotonic = monotonic
-        self._required = required
+        self._required = required or issuer is not None
         self._ask_seconds_max = ask_seconds_max
         self._silent_until = float("-inf")
         self._cache: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._closed_door = False
         self._asked_door = self._door_until = float("-inf")
 
-    async def tenant(self, authorization: str | None) -> str | Answer:
-        """Tenant of the sender with this Authorization header, or what to answer instead of listening to it."""
+    async def tenant(self, authorizations: Sequence[str]) -> str | Answer:
+        """Tenant of the sender with these Authorization headers, or what to answer instead of listening to it."""
         if self._tokens is None:
             return EVERYBODY
         try:
-            return await self._tenant(self._tokens, authorization)
+            return await self._tenant(self._tokens, authorizations)
         except LedgerUnavailable:
             return self._answers.retry(Outcome.UNAVAILABLE, "tokens cannot be checked now")
 
-    async def _tenant(self, tokens: IngestTokens, authorization: str | None) -> str | Answer:
-        scheme, _, secret = (authorization or "").strip().partition(" ")
-        secret = secret.strip()
-        if secret and scheme.lower() == "bearer":
-            grant = await self._grant(tokens, token_digest(secret))
-            if grant is not None and grant.allows(Scope.INGEST):
-                return grant.org_id or EVERYBODY
+    async def _tenant(self, tokens: IngestTokens, authorizations: Sequence[str]) -> str | Answer:
+        why = ""
+        try:
+            known = await self._known(tokens, bearer_of(authorizations))
+        except NoToken as fault:
+            why = str(fault)
+        else:
+            if known.grant is not None and known.grant.allows(Scope.INGEST):
+                return known.grant.org_id or EVERYBODY
+            why = known.why
         if not await self._is_closed(tokens):
             return EVERYBODY
-        return refuse(Outcome.UNAUTHENTICATED, "a valid ingest token is needed: authorization=Bearer <token>")
+        told = "a valid ingest token is needed: authorization=Bearer <token>"
+        return refuse(Outcome.UNAUTHENTICATED, f"{told} ({why})" if why else told)
 
-    async def _grant(self, tokens: IngestTokens, digest: bytes) -> Grant | None:
-        now = self._monotonic()
+    async def _known(self, tokens: IngestTokens, token: str) -> _Remembered:
+        now, digest = self._monotonic(), token_digest(token)
         known = self._cache.get(digest)
         if known is not None and now < known.until:
-            return known.grant
+            return known
+        if self._issuer is not None and looks_like_a_jwt(token):
+            return self._remember(digest, await self._judged(self._issuer, token, now))
+        if len(token) > TOKEN_CHARACTERS_MAX:
+            return _Remembered(None, now, now)
         try:
             grant = await self._asked(tokens.grant(digest))
         except LedgerUnavailable:
             if known is None or now - known.asked > STALE_SECONDS_MAX:
                 raise
             self._cache[digest] = known._replace(until=self._monotonic() + ASK_AGAIN_SECONDS)
-            return known.grant
-        self._cache[digest] = _Remembered(grant, now, now + CACHED_SECONDS)
+            return known
+        return self._remember(digest, _Remembered(grant, now, now + CACHED_SECONDS))
+
+    async def _judged(self, issuer: Bearers, token: str, now: float) -> _Remembered:
+        try:
+            async with asyncio.timeout(self._ask_seconds_max):
+                return _Remembered(await issuer.grant(token), now, now + CACHED_SECONDS)
+        except NotLetIn as fault:
+            return _Remembered(None, now, now + CACHED_SECONDS, str(fault))
+        except TimeoutError as fault:
+            raise LedgerUnavailable("the issuer of the token does not answer in time") from fault
+
+    def _remember(self, digest: bytes, found: _Remembered) -> _Remembered:
+        self._cache[digest] = found
         self._cache.move_to_end(digest)
         if len(self._cache) > CACHED_TOKENS_MAX:
             self._cache.popitem(last=False)
-        return grant
+        return found
 
     async def _is_closed(self, tokens: IngestTokens) -> bool:
         if self._required:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from collector.admission import Admission, Limits
 from collector.asgi_server import AsgiServer
-from collector.certificates import CertificateFiles, Certificates
 from collector.health import HealthPages, Readiness, watch_loop
 from collector.http_receiver import HttpReceiver
+from collector.issuer_door import issuer_of
 from collector.ledger_watch import LedgerWatch
 from collector.metrics import Metrics
 from collector.otlp_status import Answers, Encoding, Signal
@@ -24,6 +24,7 @@ from collector.spool_overflow import Limits as SpoolLimits
 from collector.spool_overflow import Overflow
 from collector.tidying import tidy_up
 from collector.writer import GroupWriter, Ledger
+from doors.certificates import CertificateFiles, Certificates
 
 HEALTH_CONNECTIONS_MAX = 100
 TOKEN_SHARE = 0.25
@@ -113,6 +114,7 @@ class Service:
             self._clock.monotonic,
             required=self._settings.tokens_required,
             ask_seconds_max=self._answer_seconds_max * TOKEN_SHARE,
+            issuer=issuer_of(self._settings, self._clock, self.metrics),
         )
 
     def _ledger_watch(self, senders: Senders) -> LedgerWatch:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 from collector.settings_values import Address as Address
 from collector.settings_values import address as address_value
 from collector.settings_values import count, database_url, database_url_or_none, directory, file, switch
+from doors.issuer_settings import IssuerSettings, read_issuer, render_issuer
 
 KIBI = 1024
 MEBI = 1024 * KIBI
@@ -195,12 +196,14 @@ class Settings:
     reuse_port: Annotated[
         bool, Variable("FINOPS_REUSE_PORT", switch, "0", "let several collectors share the OTLP ports")
     ]
+    oidc: IssuerSettings | None = None
+    """Read by ``doors.issuer_settings``. With an issuer nobody sends without a token."""
 
 
 def variables() -> dict[str, Variable]:
     """Field name to variable, in the order of ``Settings``."""
     hints = get_type_hints(Settings, include_extras=True)
-    return {name: hint.__metadata__[0] for name, hint in hints.items()}
+    return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -214,6 +217,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         except ValueError as fault:
             shown = "" if variable.secret else f" ({text!r})"
             faults.append(f"{variable.name}{shown} {fault}")
+    values["oidc"] = read_issuer(environment, faults)
     if not faults:
         settings = Settings(**values)
         faults = _disagreements(settings)
@@ -232,7 +236,8 @@ def _disagreements(settings: Settings) -> list[str]:
         faults.append("FINOPS_KEEP_ENTRIES_DAYS must be 0, or FINOPS_ACCEPT_DAYS_MAX and two days more")
     if settings.admitted_bytes_max < settings.message_bytes_max:
         faults.append("FINOPS_ADMITTED_BYTES_MAX is below FINOPS_MESSAGE_BYTES_MAX: the largest export can never enter")
-    guarded = settings.tokens_required or settings.tls_certificate is not None or settings.insecure
+    asks = settings.tokens_required or settings.oidc is not None
+    guarded = asks or settings.tls_certificate is not None or settings.insecure
     for variable, address in (("FINOPS_OTLP_GRPC", settings.grpc), ("FINOPS_OTLP_HTTP", settings.http)):
         if not guarded and not address.is_loopback:
             faults.append(
@@ -251,4 +256,4 @@ def render_settings(settings: Settings) -> list[str]:
             value = int(value)
         shown = "" if value is None else "***" if variable.secret else str(value)
         lines.append(f"{variable.name}={shown}  # {variable.meaning}")
-    return lines
+    return lines + render_issuer(settings.oidc)

@@ -1,8 +1,13 @@
 """What a token may do: scopes, and the organisation it is bound to. Default is no."""
 
 import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
+
+TOKEN_CHARACTERS_MAX = 512
+"""Of a stored token."""
+JWT_CHARACTERS_MAX = 8192
 
 
 class Scope(StrEnum):
@@ -49,3 +54,25 @@ class Grant(NamedTuple):
 def token_digest(secret: str) -> bytes:
     """What is stored of a token and looked up: its SHA-256 (32 bytes). A token is 256 random bits and needs no salt."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+class NoToken(ValueError):
+    """No bearer token was sent; the message says what was, without repeating it."""
+
+
+def bearer_of(authorizations: Sequence[str]) -> str:
+    """The token of a request's Authorization headers. Raises ``NoToken``, also where there are two."""
+    if len(authorizations) > 1:
+        raise NoToken("more than one Authorization header was sent")
+    kind, _, token = next(iter(authorizations), "").strip().partition(" ")
+    token = token.strip()
+    if kind.lower() != "bearer" or not token:
+        raise NoToken("no bearer token was sent")
+    if len(token) > JWT_CHARACTERS_MAX:
+        raise NoToken(f"the token is longer than {JWT_CHARACTERS_MAX} characters")
+    return token
+
+
+def looks_like_a_jwt(token: str) -> bool:
+    """Three parts, of which the first is base64 of what begins with a brace and a quote."""
+    return token.startswith("eyJ") and token.count(".") == 2

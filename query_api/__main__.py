@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from starlette.applications import Starlette
 
+from doors.certificates import CertificateFiles, Certificates
 from finops.access import Scope
 from ledger.audit import AuditTrail
 from ledger.catalogue import bundled_catalogue
@@ -44,7 +45,6 @@ from query_api.application import application
 from query_api.auth import Gate
 from query_api.budget_wiring import budget_handlers, budget_watch
 from query_api.burn_wiring import burn_handlers, burn_passes
-from query_api.certificates import tls_context
 from query_api.endpoints.audit import AuditEndpoints
 from query_api.endpoints.costs import Costs
 from query_api.endpoints.deployments import DeploymentEndpoints
@@ -56,9 +56,9 @@ from query_api.endpoints.health import Health, Life, Neighbours
 from query_api.endpoints.prometheus import Prometheus
 from query_api.endpoints.repricing import RepriceEndpoints
 from query_api.endpoints.valuation_rates import ValuationRates
+from query_api.issuer_door import issuer_of
 from query_api.judge_report import JudgeReport
 from query_api.judging import Clock, JudgePass, Judging, Pace
-from query_api.oidc_wiring import issuer_of
 from query_api.pace import PaceLimits, Paces
 from query_api.privacy_wiring import erasure_pass, privacy_handlers
 from query_api.probes import http_status
@@ -138,6 +138,8 @@ def build(
     neighbours = Neighbours(settings.collector_url, settings.provider_urls, settings.docker_host)
     exports, budgets = export_endpoints(settings, connections, exporting), budget_handlers(settings, connections, rates)
     alerts, burn = alert_handlers(connections, courier), burn_handlers(settings, connections)
+    issuer = issuer_of(settings.oidc, time.monotonic, now)
+    jwts = () if issuer is None else (issuer,)
     paces = Paces(PaceLimits(settings.requests_per_second, settings.requests_burst), time.monotonic)
     handlers = Handlers(
         costs=Costs(reports, lambda: started_at),
@@ -152,10 +154,10 @@ def build(
         budgets=budgets,
         privacy=privacy_handlers(settings, connections, now),
         health=Health(reports, neighbours, life, http_status, time.monotonic, {"judge": judge.component}),
-        prometheus=Prometheus(reports, judge, burn.gauges, exports, paces, alerts.alerts, budgets.gauges),
+        prometheus=Prometheus(reports, judge, burn.gauges, exports, paces, alerts.alerts, budgets.gauges, *jwts),
         otlp_grpc=str(settings.otlp_grpc),
     )
-    gate = Gate(TokenStore(connections), time.monotonic, paces, issuer_of(settings, time.monotonic, now))
+    gate = Gate(TokenStore(connections), time.monotonic, paces, issuer)
     return application(table(handlers, _version()), gate, now, speaking_for)
 
 
@@ -248,7 +250,8 @@ def tls_of(settings: Settings) -> ssl.SSLContext | None:
     """What the API shows; None: it is plain."""
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
-    return tls_context(settings.tls_certificate, settings.tls_key, time.monotonic)
+    files = CertificateFiles(settings.tls_certificate, settings.tls_key)
+    return Certificates(files, time.monotonic).tls_context()
 
 
 def _behind(loss: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from finops.access import Grant
 from finops.access import Scope as Access
 from finops.spans import LedgerUnavailable
+from finops.stored_text import storable
 from query_api.auth import Gate, keep_within, other_organisation
-from query_api.bodies import storable
 from query_api.exchange import Answer, Ask, Endpoint, Open
 from query_api.parameters import read_query
 from query_api.preconditions import Conditions
@@ -86,7 +86,7 @@ class PathDoor:
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": self._allow})
         grant = NOBODY
         if not isinstance(endpoint.scope, Open):
-            grant = await self._gate.admit(request.headers.get("authorization"), endpoint.scope)
+            grant = await self._gate.admit(request.headers.getlist("authorization"), endpoint.scope)
             if endpoint.unbound and grant.org_id is not None:
                 raise other_organisation(grant)
             behind_walls.enter_context(self._wall(grant.org_id))

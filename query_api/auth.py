@@ -1,11 +1,11 @@
 """Who asks: bearer tokens by their hash, remembered for a few seconds. What a token may do is said by ``finops``."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Protocol
 
-from finops.access import Grant, Scope, token_digest
+from finops.access import TOKEN_CHARACTERS_MAX, Grant, NoToken, Scope, bearer_of, looks_like_a_jwt, token_digest
 from finops.reports import Filters
 from query_api.pace import Paces
 from query_api.problems import Fault, Problem
@@ -14,8 +14,6 @@ REMEMBERED_SECONDS = 3.0
 """A revoked token stops working within this time."""
 REMEMBERED_MAX = 1024
 """Valid tokens remembered at once; the longest unused is forgotten."""
-TOKEN_CHARACTERS_MAX = 512
-JWT_CHARACTERS_MAX = 8192
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="agent-finops"'}
 
@@ -53,9 +51,9 @@ class Gate:
         self._monotonic = monotonic
         self._remembered: OrderedDict[bytes, tuple[float, Grant]] = OrderedDict()
 
-    async def admit(self, authorization: str | None, scope: Scope) -> Grant:
+    async def admit(self, authorizations: Sequence[str], scope: Scope) -> Grant:
         """The grant of the request; raises a 401, 403 or 429 problem."""
-        grant = await self._grant(_bearer(authorization))
+        grant = await self._grant(_bearer(authorizations))
         if grant is None:
             raise unauthorized("the token is unknown, expired or revoked")
         if self._paces is not None:
@@ -71,7 +69,7 @@ class Gate:
             self._remembered.move_to_end(digest)
             return found[1]
         self._remembered.pop(digest, None)
-        if self._issuer is not None and _is_jwt(token):
+        if self._issuer is not None and looks_like_a_jwt(token):
             grant: Grant | None = await self._issuer.grant(token)
         else:
             grant = await self._tokens.grant(digest) if len(token) <= TOKEN_CHARACTERS_MAX else None
@@ -109,15 +107,9 @@ def unauthorized(detail: str) -> Problem:
     return Problem(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGE)
 
 
-def _is_jwt(token: str) -> bool:
-    """Three parts, of which the first is base64 of what begins with a brace and a quote."""
-    return token.startswith("eyJ") and token.count(".") == 2
-
-
-def _bearer(authorization: str | None) -> str:
-    kind, _, token = (authorization or "").strip().partition(" ")
-    token = token.strip()
-    if kind.lower() != "bearer" or not token or len(token) > JWT_CHARACTERS_MAX:
-        detail = "send the header Authorization: Bearer <token>; `agent-finops token show` prints one"
-        raise unauthorized(detail)
-    return token
+def _bearer(authorizations: Sequence[str]) -> str:
+    try:
+        return bearer_of(authorizations)
+    except NoToken as fault:
+        detail = f"{fault}: send one header Authorization: Bearer <token>; `agent-finops token show` prints one"
+        raise unauthorized(detail) from None

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from finops.stored_text import NAME_LENGTH_MAX, storable
 from query_api.problems import Fault, Problem, bad_request, unprocessable
 
-NAME_LENGTH_MAX = 200
-"""Characters of a name; three of them fit in one key of the database, whatever the script."""
 PROSE_LENGTH_MAX = 1024
 TEXTS_MAX = 100
 DECIMALS_MAX = 12
@@ -134,8 +133,3 @@ class BodyReader:
 def too_long(amount: Decimal) -> bool:
     """Whether the ledger cannot keep every digit of an amount."""
     return len(amount.as_tuple().digits) > DIGITS_MAX or amount.scaleb(DECIMALS_MAX) % 1 != 0
-
-
-def storable(text: str) -> bool:
-    """Whether PostgreSQL can keep the text: no U+0000, no half of a surrogate pair."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from doors.issuer_settings import IssuerSettings, read_issuer
 from finops.anomaly_rules import CALLS_MIN_DEFAULT
 from finops.burn import (
     IDLE_SECONDS_DEFAULT,
@@ -18,17 +19,13 @@ from query_api.alerting.addresses import Networks, networks
 from query_api.settings_values import (
     Address,
     address,
-    algorithms,
     amount,
     count,
     database_url,
     docker_host,
     file,
-    issuer,
     provider_urls,
-    secure_url_or_none,
     switch,
-    text_or_off,
     url_or_off,
     window_seconds,
 )
@@ -75,13 +72,6 @@ class Settings:
     collector_url: str | None
     provider_urls: Mapping[str, str]
     docker_host: str | None
-    oidc_issuer: str | None
-    oidc_audience: str
-    oidc_keys_url: str | None
-    oidc_algorithms: tuple[str, ...]
-    oidc_scopes_claim: str
-    oidc_org_claim: str | None
-    oidc_leeway_seconds: int
     tls_certificate: Path | None
     tls_key: Path | None
     pool_connections_max: int
@@ -96,6 +86,8 @@ class Settings:
     exports_max: int
     export_statement_timeout_ms: int
     export_stall_seconds: int
+    oidc: IssuerSettings | None = None
+    """Read by ``doors.issuer_settings``."""
 
 
 class Variable(NamedTuple):
@@ -177,15 +169,6 @@ VARIABLES: dict[str, Variable] = {
     "tls_certificate": Variable("FINOPS_API_TLS_CERTIFICATE", file, "", "PEM file with the API's certificate chain"),
     "tls_key": Variable("FINOPS_API_TLS_KEY", file, "", "PEM file with the key of that certificate"),
     "docker_host": Variable("DOCKER_HOST", docker_host, "", "asked for health where set"),
-    "oidc_issuer": Variable("FINOPS_OIDC_ISSUER", issuer, "", "issuer of bearer JWTs that are let in, too"),
-    "oidc_audience": Variable("FINOPS_OIDC_AUDIENCE", str, "", "whom its tokens must be for"),
-    "oidc_keys_url": Variable("FINOPS_OIDC_JWKS_URL", secure_url_or_none, "", "its keys; empty: as discovery says"),
-    "oidc_algorithms": Variable("FINOPS_OIDC_ALGORITHMS", algorithms, "RS256,ES256", "ways its tokens may be signed"),
-    "oidc_scopes_claim": Variable("FINOPS_OIDC_SCOPES_CLAIM", str, "scope", "the claim with scopes"),
-    "oidc_org_claim": Variable(
-        "FINOPS_OIDC_ORG_CLAIM", text_or_off, "org_id", "with the organisation; off: all of them"
-    ),
-    "oidc_leeway_seconds": Variable("FINOPS_OIDC_LEEWAY_SECONDS", count(0, 300), "30", "by which clocks may differ"),
     "pool_connections_max": Variable("FINOPS_API_POOL_MAX", count(1, 1000), "8", "connections to the ledger"),
     "statement_timeout_ms": Variable(
         "FINOPS_API_STATEMENT_TIMEOUT_MS", count(10, 600_000), "5000", "until a query is given up"
@@ -217,7 +200,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Settings from ``environment``; raises ``BadSettings`` with every fault there is."""
     faults: list[str] = []
     values: dict[str, Any] = {}
-    for field in fields(Settings):
+    for field in (field for field in fields(Settings) if field.name in VARIABLES):
         variable = VARIABLES[field.name]
         text = environment.get(variable.name, "").strip() or variable.default
         try:
@@ -227,8 +210,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             faults.append(f"{variable.name}{shown} {fault}")
     if not faults and (values["tls_certificate"] is None) != (values["tls_key"] is None):
         faults.append("FINOPS_API_TLS_CERTIFICATE and FINOPS_API_TLS_KEY go together: set both or neither")
-    if not faults and values["oidc_issuer"] is not None and not values["oidc_audience"]:
-        faults.append("FINOPS_OIDC_AUDIENCE is not set: without it any token of the issuer would do")
+    values["oidc"] = read_issuer(environment, faults)
     if faults:
         raise BadSettings(faults)
     return Settings(**values)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +10,6 @@ from urllib.parse import urlsplit
 from finops.burn import SLOT_SECONDS, WINDOW_SECONDS_MAX, WINDOW_SECONDS_MIN
 
 PORT_MAX = 65_535
-ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"}
-"""Of signed tokens. None with a shared secret, which whoever checks could sign with."""
 OFF = "off"
 """Says that a neighbour is not there to be asked."""
 
@@ -105,39 +102,6 @@ def url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not an http:// or https:// address")
     return text
-
-
-def secure_url(text: str) -> str:
-    """An https address, or an http one of this machine."""
-    parts = urlsplit(url(text))
-    if parts.scheme != "https" and not Address(parts.hostname or "", 0).is_loopback:
-        raise ValueError("is not an https:// address")
-    return text
-
-
-def secure_url_or_none(text: str) -> str | None:
-    """The same, or None for nothing."""
-    return secure_url(text) if text else None
-
-
-def issuer(text: str) -> str | None:
-    """The address of an OpenID Connect issuer, or None for nothing."""
-    if text and find_spec("joserfc") is None:
-        raise ValueError("wants the extra oidc, which is not installed: pip install 'agent-finops[oidc]'")
-    return secure_url_or_none(text)
-
-
-def algorithms(text: str) -> tuple[str, ...]:
-    """Ways to sign with a key that only the issuer has."""
-    found = tuple(filter(None, (piece.strip() for piece in text.split(","))))
-    if not found or not set(found) <= ALGORITHMS:
-        raise ValueError(f"is not some of {', '.join(sorted(ALGORITHMS))}")
-    return found
-
-
-def text_or_off(text: str) -> str | None:
-    """Text, or None for ``off``."""
-    return None if text == OFF else text
 
 
 def provider_urls(text: str) -> dict[str, str]:

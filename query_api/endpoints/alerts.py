@@ -10,9 +10,10 @@ from uuid import UUID
 from finops.alert_delivery import TooMany
 from finops.alert_listing import AlertCounts, AlertFilters, ListedAlert, ListedSilence
 from finops.alerts import Silence
+from finops.stored_text import NAME_LENGTH_MAX, storable
 from query_api.alert_answers import ALERT, ALERT_SILENCE, ALERTS, MATCHERS_SCHEMA
 from query_api.auth import keep_within, within
-from query_api.bodies import NAME_LENGTH_MAX, PROSE_LENGTH_MAX, TEXTS_MAX, BodyReader, storable
+from query_api.bodies import PROSE_LENGTH_MAX, TEXTS_MAX, BodyReader
 from query_api.exchange import Answer, Ask, told
 from query_api.exposition import Family, Sample
 from query_api.paging import Page

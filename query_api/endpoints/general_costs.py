@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from finops.cost_questions import GROUPS, CostPage, CostQuestion, CostRow, EntriesGone, Place
 from finops.ratios import share
 from finops.reports import Stated, Totals
+from finops.stored_text import storable
 from finops.time_windows import BadWindow, TimeWindow, read_window, steps_of
 from query_api.auth import within
-from query_api.bodies import storable
 from query_api.cost_answers import COST_ITEM, FIELD_OF_GROUP, OF_A_STEP, cost_page
 from query_api.cursors import cursor_text, cursor_values, question_digest
 from query_api.exchange import Answer, Ask, costs_told

@@ -3,15 +3,17 @@
 import ast
 import asyncio
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from unittest.mock import AsyncMock, Mock
+from unittest.mock import AsyncMock, MagicMock, Mock
 
 import pytest
 from budget_world import NOW, a_budget
 
 import collector.metrics
 import collector.settings
+import doors.issuer_settings
 import query_api.settings
 from finops.access import Grant
 from finops.alert_listing import AlertCounts
@@ -25,13 +27,14 @@ from query_api.endpoints.exports import ExportEndpoints, Limits
 from query_api.endpoints.prometheus import HighWater, families
 from query_api.exchange import Endpoint
 from query_api.exposition import Family
+from query_api.issuer_door import IssuerDoor
 from query_api.judge_report import JudgeReport
 from query_api.judging import Clock, Judging, Pace
 from query_api.pace import PaceLimits, Paces
 from query_api.routes import Handlers, table
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("finops", "ledger", "sql", "collector", "query_api", "standalone")
+ROOMS = ("finops", "ledger", "sql", "doors", "collector", "query_api", "standalone")
 ENDPOINTS = table(Handlers(*(Mock() for _ in Handlers._fields)), "0")
 ENDPOINT_NAMES = [f"{endpoint.method} {endpoint.path.replace(':text}', '}')}" for endpoint in ENDPOINTS]
 API_PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
@@ -64,6 +67,7 @@ def test_the_settings_page_has_every_setting_and_no_other() -> None:
 def test_the_settings_page_has_the_defaults() -> None:
     defaults = {variable.name: variable.default for variable in collector.settings.variables().values()}
     defaults |= {variable.name: variable.default for variable in query_api.settings.VARIABLES.values()}
+    defaults |= {variable.name: variable.default for variable in doors.issuer_settings.VARIABLES.values()}
     numbers = {name: value.replace("_", "") for name, value in defaults.items() if value[:1].isdigit()}
     shown = {row[0].strip("`| "): row[1].strip("`–") for row in rows("settings.md")}
     defaults |= numbers
@@ -100,7 +104,8 @@ async def alerted() -> list[Family]:
 
 def test_the_metrics_page_has_every_metric_and_no_other() -> None:
     own = {family.name for family in collector.metrics.TABLE}
-    printed = families(Lifetime([], 0, 0, 0, 0, 0), HighWater())
+    issuer = IssuerDoor(Mock(keys=MagicMock(age_seconds=0.0)), Counter(), 10)
+    printed = asyncio.run(issuer.families(None)) + families(Lifetime([], 0, 0, 0, 0, 0), HighWater())
     printed += [family for others in (judged(), exported(), alerted()) for family in asyncio.run(others)]
     printed += burn_families(BurnGauges([AgentBurn("", "", 0)], [("", "", "warning", 1)]), 600)
     budget = Standing(a_budget(), "", Span(NOW, NOW), 1, Spend())

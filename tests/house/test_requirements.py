@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("finops", "ledger", "sql", "collector", "query_api", "standalone", "grafana")
+ROOMS = ("finops", "ledger", "sql", "doors", "collector", "query_api", "standalone", "grafana")
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 ON_DEMAND = {"apprise_channel": {"apprise"}, "issuer": {"joserfc"}, "issuer_keys": {"joserfc"}}
 """Modules that look whether an extra is there before they use it."""

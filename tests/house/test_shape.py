@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("finops", "ledger", "sql", "collector", "query_api", "standalone", "examples", "grafana")
+ROOMS = ("finops", "ledger", "sql", "doors", "collector", "query_api", "standalone", "examples", "grafana")
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 50
 FUNCTION_LINES_P95 = 30

@@ -1,104 +1,38 @@
 """Bearer JWTs at the gate, of a real issuer that serves its discovery document and its keys over HTTP."""
 
+import asyncio
 import hmac
-import json
 import subprocess
 import sys
-import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import access_world
 import pytest
-from joserfc import jwt
-from joserfc.jwk import ECKey, Key, OctKey, RSAKey
+from issuer_world import AUDIENCE, KEYS, NOW, RSA, Issuer, issuing
+from joserfc.jwk import ECKey, OctKey
 
+import collector.settings
+from doors.issuer_settings import VARIABLES
 from finops.access import Grant, Scope, token_digest
 from ledger.pool import Pool
 from query_api.auth import REMEMBERED_SECONDS, Gate
-from query_api.issuer_keys import FRESH_SECONDS, REFETCH_SECONDS, STALE_SECONDS
-from query_api.oidc_wiring import issuer_of
+from query_api.issuer_door import issuer_of
 from query_api.problems import Problem
 from query_api.settings import BadSettings, read_settings
 
-NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TABLES = ("tokens",)
-AUDIENCE = "agent-finops"
-RSA = RSAKey.generate_key(2048, {"kid": "rsa"})
-KEYS: dict[str, Key] = {
-    "rsa": RSA,
-    "ec": ECKey.generate_key("P-256", {"kid": "ec"}),
-    "new": ECKey.generate_key("P-256", {"kid": "new"}),
-}
-
-
-class Issuer:
-    """An OpenID Connect issuer as far as whoever checks its tokens sees it."""
-
-    def __init__(self) -> None:
-        self.serves = ["rsa", "ec"]
-        self.answers: dict[str, bytes] = {}
-        self.asked: list[str] = []
-        self.down = False
-        issuer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                issuer.asked.append(self.path)
-                content = issuer.content(self.path)
-                self.send_response(503 if issuer.down or content is None else 200)
-                self.send_header("Content-Length", str(len(content or b"")))
-                self.end_headers()
-                self.wfile.write(content or b"")
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/realm"
-
-    def content(self, path: str) -> bytes | None:
-        keys = [KEYS[name].as_dict(private=False) for name in self.serves]
-        strange = [
-            {"kty": "oct", "kid": "shared", "k": "c2VjcmV0" * 6},
-            {"kty": "RSA", "kid": "half"},
-            {"kty": "PQ"},
-            7,
-        ]
-        documents: dict[str, object] = {
-            "/realm/.well-known/openid-configuration": {"issuer": self.url, "jwks_uri": f"{self.url}/keys"},
-            "/realm/keys": {"keys": [*strange, *keys]},
-        }
-        found = documents.get(path)
-        return self.answers.get(path) or (None if found is None else json.dumps(found).encode())
-
-    def token(self, key: Key | None = None, alg: str = "ES256", kid: str | None = "ec", **claims: Any) -> str:
-        now = int(NOW.timestamp())
-        said = {
-            "iss": self.url,
-            "aud": AUDIENCE,
-            "sub": "ada",
-            "exp": now + 2 * 86_400,
-            "scope": "openid read",
-            "org_id": "acme",
-        }
-        header = {"alg": alg} if kid is None else {"alg": alg, "kid": kid}
-        said = {name: value for name, value in (said | claims).items() if value is not None}
-        return jwt.encode(header, said, key or KEYS[kid or "ec"], algorithms=[alg])
+FRESH_SECONDS, STALE_SECONDS, REFETCH_SECONDS = (
+    int(VARIABLES[name].default) for name in ("fresh_seconds", "stale_seconds", "refetch_seconds")
+)
 
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
-    found = Issuer()
-    thread = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield found
-    found.server.shutdown()
-    thread.join()
-    found.server.server_close()
+    with issuing() as found:
+        yield found
 
 
 def with_shared_secret(token: str, secret: bytes) -> str:
@@ -126,11 +60,12 @@ class Door:
         self.seconds = 0.0
         asked = {"FINOPS_OIDC_ISSUER": issuer.url, "FINOPS_OIDC_AUDIENCE": AUDIENCE, **settings}
         read = read_settings({"FINOPS_DATABASE_URL": "postgresql://nowhere/finops", **asked})
-        found = issuer_of(read, lambda: self.seconds, lambda: NOW + timedelta(seconds=self.seconds))
+        found = issuer_of(read.oidc, lambda: self.seconds, lambda: NOW + timedelta(seconds=self.seconds))
+        self.issuer = found
         self.gate = Gate(Stored(), lambda: self.seconds, issuer=found)
 
     async def __call__(self, token: str, scope: Scope = Scope.READ) -> Grant:
-        return await self.gate.admit(f"Bearer {token}", scope)
+        return await self.gate.admit([f"Bearer {token}"], scope)
 
     async def refused(self, token: str, scope: Scope = Scope.READ) -> tuple[int, str]:
         with pytest.raises(Problem) as caught:
@@ -288,7 +223,8 @@ async def test_a_remembered_token_is_not_checked_again_for_three_seconds_only(is
 
 
 def test_nothing_of_the_extra_is_imported_where_no_issuer_is_set() -> None:
-    asked = "import sys, query_api.__main__; sys.exit('joserfc' in sys.modules or 'cryptography' in sys.modules)"
+    rooms = "query_api.__main__, collector.__main__, collector.service"
+    asked = f"import sys, {rooms}; sys.exit('joserfc' in sys.modules or 'cryptography' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asked], check=False, timeout=60).returncode == 0
 
 
@@ -316,9 +252,72 @@ async def test_the_api_lets_its_organisation_in_and_no_other(
         {"FINOPS_OIDC_ALGORITHMS": "RS256,HS256"},
         {"FINOPS_OIDC_ALGORITHMS": "none"},
         {"FINOPS_OIDC_LEEWAY_SECONDS": "301"},
+        {"FINOPS_OIDC_STALE_SECONDS": "60"},
     ],
 )
 def test_settings_that_would_let_anybody_in_are_refused(settings: dict[str, str]) -> None:
     least = {"FINOPS_DATABASE_URL": "postgresql://nowhere/finops", "FINOPS_OIDC_ISSUER": "https://issuer.example"}
+    told = least | {"FINOPS_OIDC_AUDIENCE": AUDIENCE} | settings
     with pytest.raises(BadSettings, match="FINOPS_OIDC"):
-        read_settings(least | {"FINOPS_OIDC_AUDIENCE": AUDIENCE} | settings)
+        read_settings(told)
+    with pytest.raises(collector.settings.BadSettings, match="FINOPS_OIDC"):
+        collector.settings.read_settings(told)
+
+
+async def test_scopes_of_a_shared_issuer_carry_a_prefix(issuer: Issuer) -> None:
+    door = Door(issuer, FINOPS_OIDC_SCOPE_PREFIX="api://finops/")
+    said = "openid admin api://finops/read api://finops/none api://finops/api://finops/admin"
+    assert (await door(issuer.token(scope=said))).scopes == {"read"}
+    assert (await door.refused(issuer.token(scope="admin read")))[0] == 403
+
+
+async def test_what_became_of_tokens_and_keys_is_counted(issuer: Issuer) -> None:
+    door = Door(issuer)
+    issuer.down = True
+    assert (await door.refused(issuer.token()))[0] == 503
+    issuer.down = False
+    door.seconds += REFETCH_SECONDS
+    assert await door(issuer.token())
+    assert (await door.refused(issuer.token(aud="another")))[0] == 401
+    door.seconds += 7
+    assert door.issuer is not None
+    found = {
+        (family.name, *(value for _, value in sample.labels)): sample.value
+        for family in await door.issuer.families(None)
+        for sample in family.samples
+    }
+    assert found == {
+        ("finops_oidc_keys",): 2,
+        ("finops_oidc_keys_age_seconds",): 7,
+        ("finops_oidc_key_fetches", "fetched"): 1,
+        ("finops_oidc_key_fetches", "failed"): 1,
+        ("finops_oidc_tokens", "good"): 1,
+        ("finops_oidc_tokens", "refused"): 1,
+        ("finops_oidc_tokens", "undecided"): 1,
+    }
+
+
+async def test_only_so_many_keys_and_bytes_are_looked_at(issuer: Issuer) -> None:
+    assert (await Door(issuer, FINOPS_OIDC_KEYS_MAX="5").refused(issuer.token()))[0] == 401
+    assert await Door(issuer, FINOPS_OIDC_KEYS_MAX="6")(issuer.token())
+    issuer.answers["/realm/keys"] = b" " * 2000 + (issuer.content("/realm/keys") or b"")
+    assert (await Door(issuer, FINOPS_OIDC_DOCUMENT_BYTES_MAX="1024").refused(issuer.token()))[0] == 503
+
+
+async def test_an_issuer_that_hangs_keeps_nobody_waiting_whose_key_is_known(issuer: Issuer) -> None:
+    door = Door(issuer, FINOPS_OIDC_FETCH_MS_MAX="60000")
+    assert await door(issuer.token())
+    door.seconds += FRESH_SECONDS + REFETCH_SECONDS
+    issuer.open.clear()
+    try:
+        async with asyncio.timeout(20):
+            assert await door(issuer.token(sub="bob"))
+    finally:
+        issuer.open.set()
+
+
+async def test_two_authorization_headers_are_one_too_many(issuer: Issuer) -> None:
+    door = Door(issuer)
+    for sent in (["Bearer finops_stored", f"Bearer {issuer.token()}"], ["Bearer finops_stored"] * 2):
+        with pytest.raises(Problem, match="more than one"):
+            await door.gate.admit(sent, Scope.READ)

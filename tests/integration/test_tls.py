@@ -18,8 +18,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from starlette.responses import Response
 from tls_world import Authority
 
+from doors.certificates import CertificateFiles, Certificates
 from finops.access import Grant, Scope, token_digest
-from query_api.certificates import tls_context
 from query_api.server import HttpServer
 from query_api.settings_values import Address
 
@@ -61,8 +61,7 @@ def door(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Certificate files are looked at whenever somebody connects."""
-    monkeypatch.setattr("collector.certificates.LOOK_SECONDS", 0.0)
-    monkeypatch.setattr("query_api.certificates.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("doors.certificates.LOOK_SECONDS", 0.0)
 
 
 def put(chain: Path, key: Path, issued: tuple[Path, Path]) -> None:
@@ -198,7 +197,7 @@ async def test_the_api_speaks_tls_and_shows_a_new_certificate_without_a_restart(
 ) -> None:
     chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
     put(chain, key, authority.issue("api"))
-    tls = tls_context(chain, key, time.monotonic)
+    tls = Certificates(CertificateFiles(chain, key), time.monotonic).tls_context()
     server = HttpServer(Response("here"), Address("127.0.0.1", 0), 10, tls)
     port = (await server.start()).port
     try:

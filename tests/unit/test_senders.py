@@ -44,12 +44,12 @@ class Door:
         self.senders = Senders(tokens, Answers(lambda: 0.5), lambda: self.now, required=required, ask_seconds_max=ASK)
 
     async def tenant(self, authorization: str | None) -> str:
-        answer = await self.senders.tenant(authorization)
+        answer = await self.senders.tenant([] if authorization is None else [authorization])
         assert isinstance(answer, str)
         return answer
 
     async def refusal(self, authorization: str | None) -> Outcome:
-        answer = await self.senders.tenant(authorization)
+        answer = await self.senders.tenant([] if authorization is None else [authorization])
         assert isinstance(answer, Answer)
         return answer.outcome
 
