@@ -7,8 +7,9 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from finops.erasure import Erasure, ErasurePreview, ErasureRefused, ErasureRequest, Kind, TooManyErasures
+from finops.stored_text import storable
 from query_api.auth import keep_within, within
-from query_api.bodies import PROSE_LENGTH_MAX, BodyReader, storable
+from query_api.bodies import PROSE_LENGTH_MAX, BodyReader
 from query_api.erasure_answers import ERASURE, ERASURE_ANSWER, ERASURES
 from query_api.exchange import Answer, Ask, told
 from query_api.paging import Page
