@@ -75,6 +75,8 @@ class CostPage(NamedTuple):
     tool_calls: int
     unmetered_calls: int
     """Of the calls: their senders stated no usage."""
+    identifiers_since: datetime | None = None
+    """Before it, users and sessions in the page have lost their names; None: all have theirs."""
 
     def next_place(self, *, dearest_first: bool) -> Place | None:
         """Where the next page begins; None: this was the last."""

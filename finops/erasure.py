@@ -116,8 +116,8 @@ class Replaced(NamedTuple):
             return said
         return said._replace(**{self.kind.value: self.pseudonym})
 
-    def in_posting(self, posting: Posting) -> Posting:
-        """What is to stand for the posting once everything is replaced."""
+    def in_posting(self, posting: Posting, *, owned: bool = True) -> Posting:
+        """What is to stand for the posting once everything is replaced, whosever its span is."""
         if posting.org_id != self.org_id or getattr(posting, f"{self.kind}_id") != self.identifier:
             return posting
         if self.kind is Kind.USER:

@@ -1,4 +1,4 @@
-"""An identifier replaced in traces: what their spans say then, and the digests of what stands for them.
+"""Names replaced in traces: what their spans say then, and the digests of what stands for them.
 
 Verdicts and prices stay, so nothing is posted anew; only what the digests are made of changes. A span can have its
 user or session from an ancestor or a copy of another organisation, which is asked for its own: where replacing would
@@ -6,10 +6,10 @@ change for one organisation what the other stated, the span is made to say itsel
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from finops.counting import CallCounter, StoredSpan, TraceKey
-from finops.erasure import Replaced
+from finops.erasure import Kind
 from finops.invariants import Identity, identity_of, posted_digest, replayed
 from finops.postings import Posting
 from finops.spans import SpanRecord
@@ -19,6 +19,13 @@ ROUNDS_MAX = 20
 Traces = Mapping[TraceKey, list[StoredSpan]]
 
 
+class Names(Protocol):
+    """What replaces names, in an organisation's spans and in what stands for any."""
+
+    def in_record(self, record: SpanRecord) -> SpanRecord: ...
+    def in_posting(self, posting: Posting, *, owned: bool) -> Posting: ...
+
+
 class ChangedSpan(NamedTuple):
     """A span as it is to be kept now."""
 
@@ -26,26 +33,29 @@ class ChangedSpan(NamedTuple):
     posted: bytes | None
 
 
-def without_identifier(
-    replaced: Replaced, traces: Traces, others: Traces, owned: set[Identity], decisions: Iterable[Decision]
+def without_names(
+    names: Names, traces: Traces, others: Traces, owned: set[Identity], decisions: Iterable[Decision]
 ) -> list[ChangedSpan]:
     """What changes in ``traces``, and in ``others``, which hold copies of their calls.
 
-    ``owned`` are the spans of the organisation, ``decisions`` what a counter that was given all of it has decided.
+    ``owned`` are the spans of the organisation that have to lose them, ``decisions`` what a counter that was given
+    everything has decided.
     """
     before = {identity_of(one): one.posting for one in decisions}
     held = {**traces, **others}
     stored = {(*key, span.record.span_id): span for key, spans in held.items() for span in spans}
-    records = {identity: replaced.in_record(stored[identity].record) for identity in owned if identity[:2] in traces}
-    wanted = {identity: posting and replaced.in_posting(posting) for identity, posting in before.items()}
+    records = {identity: names.in_record(stored[identity].record) for identity in owned if identity[:2] in traces}
+    wanted = {
+        identity: posting and names.in_posting(posting, owned=identity in owned) for identity, posting in before.items()
+    }
     after = _postings(traces, others, records)
     for _ in range(ROUNDS_MAX):
-        wrong = [identity for identity, posting in wanted.items() if _differ(posting, after.get(identity), replaced)]
+        wrong = [identity for identity, posting in wanted.items() if _differ(posting, after.get(identity))]
         if not wrong:
             break
         for identity in wrong:
             record = records.get(identity, stored[identity].record)
-            records[identity] = _saying(record, replaced, wanted[identity])
+            records[identity] = _saying(record, wanted[identity], after[identity])
         after = _postings(traces, others, records)
     changed = ((stored[identity], identity) for identity in {*records, *before} if identity in stored)
     found = [_changed(span, records.get(identity), before, after, identity) for span, identity in changed]
@@ -86,13 +96,18 @@ def _with(traces: Traces, records: Mapping[Identity, SpanRecord]) -> Traces:
     }
 
 
-def _differ(one: Posting | None, other: Posting | None, replaced: Replaced) -> bool:
-    if one is None or other is None:
-        return False
-    name = f"{replaced.kind}_id"
-    return bool(getattr(one, name) != getattr(other, name))
+def _names(posting: Posting) -> Mapping[Kind, str]:
+    return {Kind.USER: posting.user_id, Kind.SESSION: posting.session_id}
 
 
-def _saying(record: SpanRecord, replaced: Replaced, posting: Posting | None) -> SpanRecord:
-    said = getattr(posting, f"{replaced.kind}_id")
-    return record._replace(own=record.own._replace(**{replaced.kind.value: said}))
+def _differ(one: Posting | None, other: Posting | None) -> bool:
+    return one is not None and other is not None and _names(one) != _names(other)
+
+
+def _saying(record: SpanRecord, wanted: Posting | None, found: Posting | None) -> SpanRecord:
+    """The span saying itself what it has to be taken for, where it is taken for something else."""
+    assert wanted is not None
+    assert found is not None
+    other = _names(found)
+    said = {kind.value: name for kind, name in _names(wanted).items() if name != other[kind]}
+    return record._replace(own=record.own._replace(**said))

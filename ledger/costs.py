@@ -34,7 +34,8 @@ class CostReport:
             values = question_values(question, ledger.days_until)
             await _refuse_what_is_gone(ledger, question, values)
             rows = await ledger.rows(name, values)
-        return Stated(_page(rows, question.limit), ledger.complete_through, ledger.pending_ranges)
+            page = _page(rows, question.limit)._replace(identifiers_since=await _identifiers_since(ledger, question))
+        return Stated(page, ledger.complete_through, ledger.pending_ranges)
 
 
 async def _refuse_what_is_gone(ledger: Look, question: CostQuestion, values: dict[str, Any]) -> None:
@@ -44,6 +45,14 @@ async def _refuse_what_is_gone(ledger: Look, question: CostQuestion, values: dic
         return
     if question.needs_entries or values["start"] < values["sums_start"] or values["sums_end"] < min(since, window.end):
         raise EntriesGone(since)
+
+
+async def _identifiers_since(ledger: Look, question: CostQuestion) -> datetime | None:
+    if not question.needs_entries:
+        return None
+    orgs = question.filters.orgs
+    (through,) = await ledger.row("nameless_through", {"orgs": None if orgs is None else list(orgs)})
+    return through if through is not None and question.window.start < through else None
 
 
 def question_values(question: CostQuestion, days_until: datetime | None) -> dict[str, Any]:

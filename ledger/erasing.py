@@ -6,7 +6,7 @@ pseudonym. Collectors are told before the first step, so nothing brings the iden
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -34,6 +34,8 @@ from sql import query
 STEPS_AT_ONCE = 20
 """Steps of one request, about a second each at most; then it is answered how far the run has come."""
 ERASURES_OPEN_MAX = 100
+REMEMBERED = timedelta(days=402)
+"""Longer than spans are accepted."""
 _AFTER_ALL = 2**63 - 1
 
 
@@ -127,6 +129,11 @@ class Erasures:
             rows = await (await connection.execute(query("erasures_unfinished"), {"limit": limit})).fetchall()
         return [str(row[0]) for row in rows]
 
+    async def forget(self, before: datetime) -> None:
+        """From now on, identifiers of erasures that ended ``before`` are no longer recognised by anybody."""
+        async with reaching(self._pool) as connection:
+            await connection.execute(query("erasure_forget"), {"before": before})
+
     async def _page(
         self, erasure_id: UUID | None, before: int, orgs: Sequence[str] | None, limit: int
     ) -> list[Erasure]:
@@ -138,17 +145,24 @@ class Erasures:
 
 
 class ErasurePass:
-    """A pass of the judge: goes on with what was cut off, or is more than one request could do."""
+    """A pass of the judge: goes on with what was cut off, or is more than one request could do.
+
+    For ``remembered`` after its end, an erased identifier is recognised in spans that were on their way.
+    """
 
     name = "erasures"
 
-    def __init__(self, erasures: Erasures, now: Callable[[], datetime], steps: int = 3) -> None:
+    def __init__(
+        self, erasures: Erasures, now: Callable[[], datetime], steps: int = 3, remembered: timedelta = REMEMBERED
+    ) -> None:
         self._erasures = erasures
         self._now = now
         self._steps = steps
+        self._remembered = remembered
 
     async def run(self, now: datetime) -> None:
         """Some steps of the oldest. Raises ``LedgerUnavailable`` or psycopg's errors; what was done is kept."""
+        await self._erasures.forget(now - self._remembered)
         for erasure_id in await self._erasures.unfinished(1):
             await self._erasures.advance(erasure_id, self._now, self._steps)
 

@@ -1,13 +1,13 @@
-"""An identifier replaced in stored traces, whole traces at a time; the heads of their tenants are held."""
+"""Names replaced in stored traces, whole traces at a time; the heads of their tenants are held."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
 from finops.call_scopes import EveryScope
 from finops.counting import Search, StoredSpan, TraceKey
-from finops.erasure import Replaced
-from finops.erasure_traces import ChangedSpan, counter_of, without_identifier
+from finops.erasure_traces import ChangedSpan, Names, counter_of, without_names
 from finops.invariants import Identity
 from ledger import append_rows, mapping
 from ledger.pool import Connection
@@ -16,8 +16,13 @@ from sql import query
 _EVERY_SCOPE = EveryScope()
 
 
-async def erase_in_traces(connection: Connection, replaced: Replaced, keys: Sequence[TraceKey]) -> int:
-    """Replaces it in every span of these traces; returns how many have changed, copies in other traces included."""
+async def rename_in_traces(
+    connection: Connection, names: Names, keys: Sequence[TraceKey], org_id: str, before: datetime | None = None
+) -> int:
+    """Replaces them in the organisation's spans of these traces, or in those of a time ``before``.
+
+    Returns how many spans have changed, copies in other traces included.
+    """
     traces = await _stored(connection, keys)
     others: dict[TraceKey, list[StoredSpan]] = {}
     counter, done = counter_of(traces, {}), Search.nothing()
@@ -26,8 +31,8 @@ async def erase_in_traces(connection: Connection, replaced: Replaced, keys: Sequ
         for key, spans in (await _stored(connection, {key for key in found if not counter.holds(key)})).items():
             counter.restore(key, spans)
             others[key] = spans
-    owned = await _owned(connection, replaced.org_id, [*traces, *others])
-    changed = without_identifier(replaced, traces, others, owned, counter.decide())
+    owned = await _owned(connection, [*traces, *others], org_id, before)
+    changed = without_names(names, traces, others, owned, counter.decide())
     if changed:
         await connection.execute(query("erasure_spans"), _columns(changed))
     return len(changed)
@@ -42,8 +47,10 @@ async def _stored(connection: Connection, keys: Iterable[TraceKey]) -> dict[Trac
     return found
 
 
-async def _owned(connection: Connection, org_id: str, keys: Sequence[TraceKey]) -> set[Identity]:
-    values = {**_named(sorted(keys)), "org_id": org_id}
+async def _owned(
+    connection: Connection, keys: Sequence[TraceKey], org_id: str, before: datetime | None
+) -> set[Identity]:
+    values = {**_named(sorted(keys)), "org_id": org_id, "before": before}
     rows = await (await connection.execute(query("erasure_owners"), values, binary=True)).fetchall()
     return {(str(tenant), bytes(trace), bytes(span)) for tenant, trace, span in rows}  # type: ignore[call-overload]
 

@@ -11,7 +11,7 @@ from finops.erasure import Kind, Phase, Replaced
 from finops.spans import Dimensions
 from ledger import audit, corrections
 from ledger.append import shard_of
-from ledger.erasing_spans import erase_in_traces
+from ledger.erasing_spans import rename_in_traces
 from ledger.pool import Connection
 from sql import query
 
@@ -108,7 +108,7 @@ async def _in_spans(connection: Connection, run: Run) -> Changed:
 async def _in_traces(connection: Connection, run: Run, keys: Sequence[tuple[str, bytes]]) -> int:
     """The heads are signed with a name nobody has, so that collectors forget what they remember of these traces."""
     await corrections.hold(connection, run.shards)
-    changed = await erase_in_traces(connection, run.replaced, keys)
+    changed = await rename_in_traces(connection, run.replaced, keys, run.replaced.org_id)
     await connection.execute(query("sign_heads"), {"shards": run.shards, "writer": uuid4()})
     return changed
 

@@ -60,7 +60,7 @@ from query_api.issuer_door import issuer_of
 from query_api.judge_report import JudgeReport
 from query_api.judging import Clock, JudgePass, Judging, Pace
 from query_api.pace import PaceLimits, Paces
-from query_api.privacy_wiring import erasure_pass, privacy_handlers
+from query_api.privacy_wiring import privacy_handlers, privacy_passes
 from query_api.probes import http_status
 from query_api.rate_routes import RateHandlers
 from query_api.routes import Handlers, table
@@ -105,7 +105,7 @@ def judge_passes(settings: Settings, connections: Pool) -> list[JudgePass]:
     return [
         *burn_passes(settings, connections),
         budget_watch(settings, connections),
-        erasure_pass(settings, connections, now),
+        *privacy_passes(settings, connections, Clock(now, time.monotonic)),
     ]
 
 

@@ -69,6 +69,7 @@ def cost_page(item: Shape) -> Shape:
             field("from", INSTANT, "window.start"),
             field("to", INSTANT, "window.end"),
             field("completeThrough", INSTANT, "complete_through"),
+            field("identifiersSince", INSTANT, "page.identifiers_since", nullable=True),
             field("nextCursor", TEXT, "next_cursor"),
         ),
     )

@@ -1,7 +1,9 @@
 """The JSON objects about erasures and retention. None of them holds an identifier that was erased."""
 
 from finops.erasure import Phase
+from finops.expiry import RetentionRule
 from query_api.paging import page_of
+from query_api.preconditions import half, quoted
 from query_api.shapes import COUNT, FLAG, INSTANT, MONEY, TEXT, Field, Shape, field
 
 COUNTED = (
@@ -32,6 +34,28 @@ ERASURE = Shape(
     ),
 )
 ERASURES = page_of("Erasures", ERASURE)
+
+
+def retention_tag(identifier_days: int) -> str:
+    """The tag of a rule, without quotes."""
+    return half({"identifierDays": identifier_days})
+
+
+def _tag(rule: RetentionRule) -> str | None:
+    return None if rule.identifier_days is None else quoted(retention_tag(rule.identifier_days))
+
+
+RETENTION = Shape(
+    "Retention",
+    (
+        field("orgId", TEXT, "org_id"),
+        field("identifierDays", COUNT, "identifier_days", nullable=True),
+        field("namelessThrough", INSTANT, "nameless_through", nullable=True),
+        field("updatedAt", INSTANT, "updated_at"),
+        field("updatedBy", TEXT, "updated_by"),
+        Field("etag", TEXT, _tag, nullable=True),
+    ),
+)
 ERASURE_FOUND = Shape(
     "ErasureFound",
     (

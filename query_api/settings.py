@@ -64,6 +64,8 @@ class Settings:
     budgets_max: int
     erasures_open_max: int
     """Erasures of identifiers that are not finished."""
+    erasure_memory_days: int
+    """How long after its end an erased identifier is recognised in spans that were on their way."""
     budget_every_ms: int
     budget_fresh_ms: int
     budget_stale_ms: int
@@ -151,6 +153,9 @@ VARIABLES: dict[str, Variable] = {
     "alert_keep_days": Variable("FINOPS_ALERT_KEEP_DAYS", count(1, 36_500), "400", "for which alerts are kept"),
     "budgets_max": Variable("FINOPS_BUDGETS_MAX", count(1, 10_000), "1000", "budgets that can be stated"),
     "erasures_open_max": Variable("FINOPS_ERASURES_OPEN_MAX", count(1, 10_000), "100", "erasures not finished at once"),
+    "erasure_memory_days": Variable(
+        "FINOPS_ERASURE_MEMORY_DAYS", count(1, 3650), "402", "days for which erased identifiers are recognised"
+    ),
     "budget_every_ms": Variable(
         "FINOPS_BUDGET_EVERY_MS", count(100, 3_600_000), "10000", "between two looks of the judge at one budget"
     ),

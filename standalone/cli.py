@@ -19,6 +19,7 @@ from standalone import (
     doctor,
     erase_command,
     rate_command,
+    retention_command,
     suspense_command,
     tokens,
     top,
@@ -70,6 +71,10 @@ def command_line(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     erase_command.add_arguments(
         commands.add_parser("erase", help="a user's or session's identifier out of the whole ledger"), environment
+    )
+    retention_command.add_arguments(
+        commands.add_parser("retention", help="for how long organisations keep the names of users and sessions"),
+        environment,
     )
     rate_command.add_arguments(commands.add_parser("rates", help="import, export and reprice"), environment)
     top.add_arguments(commands.add_parser("top", help="the sessions that burn fastest, live"), environment)
@@ -136,6 +141,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "token": tokens.run,
     "audit": audit_command.run,
     "erase": erase_command.run,
+    "retention": retention_command.run,
     "rates": rate_command.run,
     "canary": canary.run,
     "suspense": suspense_command.run,

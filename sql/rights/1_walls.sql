@@ -68,6 +68,7 @@ begin
             ('audit', 'trail', 'org_id'),
             ('reprice_runs', 'own', 'org_id'),
             ('erasures', 'own', 'org_id'),
+            ('retention', 'own', 'org_id'),
             ('rates', 'shared', 'org_id'),
             ('baselines', 'shared', 'org_id'),
             ('deployments', 'common', ''),

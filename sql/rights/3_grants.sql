@@ -32,14 +32,16 @@ grant select, insert, update, delete on alerts, alert_destinations, alert_delive
 
 -- Identifiers are replaced by functions that change nothing else, and only for an erasure that is open.
 grant select, insert, update on erasures to finops_api;
-grant select, update on erasure_epoch to finops_api, finops_jobs;
+grant select, update on erasure_epoch to finops_api;
 grant select on erasure_epoch to finops_collector;
 grant select (org_id, kind, digest, pseudonym, finished_at) on erasures to finops_collector;
-grant select (erasure_id, digest, finished_at), update (digest) on erasures to finops_jobs;
 grant execute on function
     erase_from_entries(uuid, integer), erase_from_suspense(uuid, bigint, integer), erase_from_sessions(uuid),
-    erase_from_statements(uuid, timestamptz, text[], text[]), erase_from_audit(uuid)
+    erase_from_statements(uuid, timestamptz, text[], text[]), erase_from_audit(uuid),
+    expire_names(text, timestamptz, timestamptz), expire_statements(text, timestamptz)
 to finops_api;
+grant select, insert, update on retention to finops_api;
+grant select (org_id, identifier_days, nameless_through, updated_at, updated_by) on retention to finops_reader;
 
 -- The jobs let go of what is old. Continuous aggregates and chunks want their owner: with TimescaleDB the jobs connect as it.
 grant select, delete on entries, spans, session_slots, suspense, unpriced to finops_jobs;
