@@ -77,6 +77,8 @@ def in_earnest(ids: Ids) -> dict[str, Earnest]:
         f"DELETE {told}/{{destination_id}}": Earnest(one),
         f"POST {silences}": Earnest(silences, {"matchers": {}, "endsAt": LATER}),
         f"DELETE {silences}/{{silence_id}}": Earnest(f"{silences}/{ids.silence}"),
+        f"PUT {PREFIX}/retention": Earnest(f"{PREFIX}/retention", {"orgId": OWN, "identifierDays": 30}),
+        f"DELETE {PREFIX}/retention": Earnest(f"{PREFIX}/retention", params={"orgId": OWN}),
         f"POST {PREFIX}/erasures": Earnest(
             f"{PREFIX}/erasures", {"orgId": OWN, "userId": f"{OWN}-user", "apply": True}
         ),

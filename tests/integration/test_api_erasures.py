@@ -153,12 +153,9 @@ async def test_a_rule_of_retention_is_stated_applied_told_and_taken_back(
     await told(await api.delete(f"{rules}?orgId={OURS}"), 404)
     [row] = await told(await api.get(rules))
     assert (row["identifierDays"], row["namelessThrough"], row["etag"]) == (None, "2026-11-21T00:00:00Z", None)
-    actions = await told(await api.get("/api/v1/finops/audit?orgId=acme"))
-    assert [one["action"] for one in actions["items"]] == [
-        "retention.delete",
-        "retention.apply",
-        *["retention.put"] * 2,
-    ]
+    actions = [one["action"] for one in (await told(await api.get("/api/v1/finops/audit?orgId=acme")))["items"]]
+    wanted = ["retention.delete", "retention.apply", "retention.put", "retention.put"]
+    assert [action for action in actions if action.startswith("retention")] == wanted
     at = ["--database-url", database_url]
     assert await asyncio.to_thread(main, ["retention", "set", "--org", OURS, "--days", "30", *at]) == 0
     assert await asyncio.to_thread(main, ["retention", "remove", "--org", "zeta", *at]) == 1
