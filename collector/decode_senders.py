@@ -89,8 +89,12 @@ def sender_from(said: dict[str, str]) -> Sender:
     """The same out of a resource's wanted attributes."""
     first = {name: next((said[key] for key in keys if key in said), None) for name, keys in table.RESOURCE_KEYS.items()}
     service = first.pop("service") or ""
-    dimensions = Dimensions(**first)
-    return Sender(NO_DIMENSIONS if dimensions == NO_DIMENSIONS else dimensions, "" if _unnamed(service) else service)
+    stated = Dimensions(**{name: said.get(f"finops.{name}") for name in first})
+    return Sender(_or_none(Dimensions(**first)), "" if _unnamed(service) else service, _or_none(stated))
+
+
+def _or_none(dimensions: Dimensions) -> Dimensions:
+    return NO_DIMENSIONS if dimensions == NO_DIMENSIONS else dimensions
 
 
 def _unnamed(service: str) -> bool:

@@ -53,6 +53,7 @@ class Dialect(NamedTuple):
     scopes: tuple[re.Pattern[str], ...]
     keys: frozenset[str]
     prefixes: tuple[str, ...]
+    yields: bool
 
 
 class ScopeRow(NamedTuple):
@@ -120,6 +121,7 @@ def _dialects() -> tuple[Dialect, ...]:
             scopes=tuple(map(glob, row.get("scopes", []))),
             keys=frozenset(key for key in row.get("keys", []) if not key.endswith("*")),
             prefixes=tuple(key[:-1] for key in row.get("keys", []) if key.endswith("*")),
+            yields=row.get("yields", False),
         )
         for row in read_table("dialects.toml")["dialect"]
     )
@@ -223,9 +225,18 @@ def find_dialects(scope: str, keys: frozenset[str]) -> tuple[str, ...]:
 
 
 def _recognised(dialect: Dialect, scope: str, keys: frozenset[str]) -> bool:
-    if any(pattern.match(scope) for pattern in dialect.scopes) or dialect.keys & keys:
+    return bool(dialect.keys & keys) or _named(dialect, scope, keys)
+
+
+def _named(dialect: Dialect, scope: str, keys: frozenset[str]) -> bool:
+    if any(pattern.match(scope) for pattern in dialect.scopes):
         return True
     return bool(dialect.prefixes) and any(key.startswith(dialect.prefixes) for key in keys)
+
+
+def yields_to_resource(scope: str, keys: frozenset[str]) -> bool:
+    """Whether a program speaks that nobody can tell whose its calls are; by its name, not by a word of others too."""
+    return any(_named(dialect, scope, keys) for dialect in DIALECTS if dialect.yields)
 
 
 def scope_rows(scope: str, version: str) -> tuple[ScopeRow, ...]:

@@ -25,6 +25,9 @@ from collector.senders import Senders
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 PATHS = {f"/v1/{signal.value}": signal for signal in Signal}
+LANGFUSE = "/api/public/otel"
+"""Below it the same is taken: where Langfuse's SDKs, and programs configured for it, send OTLP."""
+_SIGNALS = PATHS | {LANGFUSE + path: signal for path, signal in PATHS.items()}
 ENCODINGS = {encoding.value.encode(): encoding for encoding in Encoding}
 
 
@@ -53,7 +56,7 @@ class HttpReceiver:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         sent = scope["headers"]
         headers = dict(sent)
-        signal = PATHS.get(scope["path"])
+        signal = _SIGNALS.get(scope["path"])
         encoding = ENCODINGS.get(_media_type(headers), Encoding.JSON)
         body: bytes | None = None
         try:

@@ -15,6 +15,7 @@ from collector.normalize_owner import (
     cache_hit_of,
     content_id,
     dimensions_of,
+    give_way,
     labels_of,
     reported_cost_of,
     tool_of,
@@ -44,6 +45,8 @@ class Sender(NamedTuple):
 
     dimensions: Dimensions
     service: str
+    stated: Dimensions = NO_DIMENSIONS
+    """Of the dimensions, those said in our own words (finops.*)."""
 
 
 NAME_CHARACTERS_MAX = 128
@@ -90,12 +93,13 @@ def normalize(frame: SpanFrame, emitter: Emitter, said: Said) -> SpanRecord | Re
     start_ns = frame.start_ns
     if plan.seconds and frame.end_ns - start_ns < 1_000_000:
         start_ns = max(start_ns - number_of(said[plan.seconds]) - LOG_DELAY_NS, 0)
+    own = give_way(plan, dimensions_of(plan, said, agent, labels), frame.sender.stated)
     tool = tool_of(plan, said, frame.name) if span_class is SpanClass.TOOL else None
     # Not the span's own name: an application may have written a prompt into it.
     label = " ".join(filter(None, (operation, tool or request_model or response_model or agent)))[:NAME_CHARACTERS_MAX]
     return SpanRecord(
         frame.tenant, frame.trace_id, frame.span_id, frame.parent_id, span_class, start_ns, frame.end_ns,
-        label, emitter.scope, plan.dialect, dimensions_of(plan, said, agent, labels), *frame.sender,
+        label, emitter.scope, plan.dialect, own, frame.sender.dimensions, frame.sender.service,
         operation, name, request_model, response_model, response_id,
         settled.usage, settled.detail,
         tool,
@@ -107,10 +111,10 @@ def normalize(frame: SpanFrame, emitter: Emitter, said: Said) -> SpanRecord | Re
 
 
 def _plain(frame: SpanFrame, emitter: Emitter, plan: Plan, said: Said) -> SpanRecord:
-    own = dimensions_of(plan, said, None, None) if said else NO_DIMENSIONS
+    own = give_way(plan, dimensions_of(plan, said, None, None), frame.sender.stated) if said else NO_DIMENSIONS
     return SpanRecord(
         frame.tenant, frame.trace_id, frame.span_id, frame.parent_id, SpanClass.PLAIN, frame.start_ns, frame.end_ns,
-        "", emitter.scope, "", own, *frame.sender, error=frame.error,
+        "", emitter.scope, "", own, frame.sender.dimensions, frame.sender.service, error=frame.error,
     )  # fmt: skip
 
 

@@ -42,6 +42,14 @@ def dimensions_of(plan: Plan, said: Said, agent: str | None, labels: Labels | No
     return Dimensions(said.get(plan.org), said.get(plan.team), agent, session, user, said.get(plan.environment))
 
 
+def give_way(plan: Plan, own: Dimensions, stated: Dimensions) -> Dimensions:
+    """``own`` without what the resource states in our words, where the program cannot be told it (``Plan.yields``)."""
+    if not plan.yields or stated is NO_DIMENSIONS:
+        return own
+    pairs = zip(own, stated, plan.yields, strict=True)
+    return Dimensions(*(None if yields and said is not None else value for value, said, yields in pairs))
+
+
 def _session(text: str) -> str | None:
     return None if ANSWER_ID.match(text) or text.startswith("[Scrubbed due to") else text
 

@@ -12,7 +12,7 @@ from collector.dialects_table import CLASS_RULES, FIELDS, SCOPED_DIALECTS, Class
 from collector.dialects_words import Words
 from collector.normalize_usage import COUNT_FIELDS, UNKNOWN, Semantics
 from collector.values import Value
-from finops.spans import SpanClass
+from finops.spans import Dimensions, SpanClass
 
 PLANS_PER_SCOPE_MAX: Final = 128
 """Shapes remembered for one emitter; beyond that they are compiled anew."""
@@ -79,6 +79,8 @@ class Plan(NamedTuple):
     org: str
     team: str
     environment: str
+    yields: tuple[bool, ...]
+    """For each of ``Dimensions``, whether it gives way to what the resource states; () where nothing does."""
     cache_hit: str
     cache_kind: str
     cache_words: tuple[str, ...]
@@ -123,13 +125,12 @@ def _compile(scope: str, ordered: tuple[str, ...], rows: tuple[ScopeRow, ...]) -
     def every(name: str) -> tuple[str, ...]:
         return tuple(source.key for source in found[name])
 
-    counts = tuple((position, first(name)) for position, name in enumerate(COUNT_FIELDS) if found[name])
-    classes = tuple(_class_steps(scope, keys, bool(counts) or bool(found["payload"]), bool(found["request_model"])))
+    classes = tuple(_class_steps(scope, keys, found))
     return Plan(
         dialect=_dialect(dialects, found["input_tokens"]),
         plain=not classes and not (keys - _PLAIN_KEYS),
         classes=classes,
-        counts=counts,
+        counts=tuple((at, first(name)) for at, name in enumerate(COUNT_FIELDS) if found[name]),
         payloads=tuple(found["payload"]),
         cost_payloads=tuple(found["reported_cost_payload"]),
         labels=every("labels"),
@@ -157,6 +158,7 @@ def _compile(scope: str, ordered: tuple[str, ...], rows: tuple[ScopeRow, ...]) -
         org=first("org"),
         team=first("team"),
         environment=first("environment"),
+        yields=_yields(scope, keys, found),
         cache_hit=first("cache_hit"),
         cache_kind=first("cache_kind"),
         cache_words=every("cache_word"),
@@ -183,6 +185,13 @@ def _present(name: str, keys: frozenset[str], dialects: tuple[str, ...]) -> list
     ]  # fmt: skip
 
 
+def _yields(scope: str, keys: frozenset[str], found: dict[str, list[Source]]) -> tuple[bool, ...]:
+    """Only a word of ours on the span itself stands."""
+    if not table.yields_to_resource(scope, keys):
+        return ()
+    return tuple(not found[name] or found[name][0].dialect != "finops" for name in Dimensions._fields)
+
+
 def _dialect(dialects: tuple[str, ...], read: list[Source]) -> str:
     if dialects:
         return dialects[0]
@@ -196,7 +205,9 @@ def _row_holds(row: ScopeRow, keys: tuple[str, ...]) -> bool:
     return len(places) == len(row.order) and places == sorted(places)
 
 
-def _class_steps(scope: str, keys: frozenset[str], usage: bool, model: bool) -> list[ClassStep]:
+def _class_steps(scope: str, keys: frozenset[str], found: dict[str, list[Source]]) -> list[ClassStep]:
+    usage = any(found[name] for name in (*COUNT_FIELDS, "payload"))
+    model = bool(found["request_model"])
     steps = []
     for rule in CLASS_RULES:
         if (rule.scope is not None and not rule.scope.match(scope)) or (rule.unmetered and usage):

@@ -7,6 +7,7 @@ like a JWT is the issuer's to know; those answers are not kept any longer while 
 """
 
 import asyncio
+import binascii
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -101,7 +102,7 @@ class Senders:
     async def _tenant(self, tokens: IngestTokens, authorizations: Sequence[str]) -> str | Answer:
         why = ""
         try:
-            known = await self._known(tokens, bearer_of(authorizations))
+            known = await self._known(tokens, bearer_of([as_bearer(one) for one in authorizations]))
         except NoToken as fault:
             why = str(fault)
         else:
@@ -183,3 +184,17 @@ class Senders:
         except TimeoutError as fault:
             self._silent_until = self._monotonic() + ASK_AGAIN_SECONDS
             raise LedgerUnavailable("the ledger does not answer in time") from fault
+
+
+def as_bearer(authorization: str) -> str:
+    """The header as it is; of Basic, which SDKs of other backends send (a public key and a secret), the password as a bearer.
+
+    So a token of ours can take the place of their secret. What is not base64 is left to be refused.
+    """
+    scheme, _, credentials = authorization.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return authorization
+    try:
+        return f"Bearer {binascii.a2b_base64(credentials.strip(), strict_mode=True).decode().partition(':')[2]}"
+    except ValueError:
+        return authorization

@@ -1,6 +1,7 @@
 """The OTLP/HTTP door as real SDKs and hand-made clients meet it."""
 
 import asyncio
+import base64
 import gzip
 import json
 import os
@@ -247,6 +248,18 @@ class ListedTokens:
         if not self.reachable:
             raise LedgerUnavailable
         return any(Scope.INGEST in grant.scopes for grant in self.grants.values())
+
+
+async def test_programs_set_up_for_langfuse_need_another_host_and_secret_only(start_collector, client):
+    sender = Grant("acme", frozenset({Scope.INGEST}), "acme")
+    collector = await start_collector(tokens=ListedTokens(sender=sender))
+    headers = {**PROTOBUF, "authorization": f"Basic {base64.b64encode(b'pk-lf-1:sender').decode()}"}
+    answer = await client.post(f"{collector.url}/api/public/otel/v1/traces", content=body(), headers=headers)
+    assert answer.status_code == 200
+    assert [record.tenant for record in collector.ledger.records] == ["acme"]
+    refused = await client.post(f"{collector.url}/api/public/otel/v1/traces", content=body(), headers=PROTOBUF)
+    elsewhere = await client.post(f"{collector.url}/api/public/ingestion", content=b"{}", headers=headers)
+    assert (refused.status_code, elsewhere.status_code) == (401, 404)
 
 
 def bearer(secret: str) -> dict[str, str]:

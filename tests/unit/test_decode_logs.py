@@ -157,3 +157,34 @@ def test_bytes_that_are_no_logs_are_undecodable() -> None:
 
 def test_an_empty_export_of_logs_is_an_empty_answer() -> None:
     assert decode_logs(b"", "", 0) == ([], [])
+
+
+OURS = {"finops.org": "ours", "finops.agent": "ticket_agent", "finops.session": "ticket-7", "finops.user": "ann"}
+
+
+def test_what_a_resource_states_in_our_words_goes_before_what_a_coding_agent_says_of_itself() -> None:
+    said = CLAUDE | {"query_source": "repl_main_thread"}
+    alone = only(logs(log_record(said), scope="com.anthropic.claude_code.events"))
+    assert (alone.own.org, alone.own.agent, alone.own.session) == ("acme", "repl_main_thread", "s-1")
+    call = only(logs(log_record(said), scope="com.anthropic.claude_code.events", **OURS))
+    assert (call.own.org, call.own.agent, call.own.session, call.own.user) == (None, None, None, None)
+    assert call.resource == ("ours", None, "ticket_agent", "ticket-7", "ann", None)
+
+
+def test_a_coding_agent_keeps_what_the_resource_does_not_state_in_our_words() -> None:
+    partly = {"finops.org": "ours", "user.id": "somebody"}
+    call = only(logs(log_record(CLAUDE), scope="com.anthropic.claude_code.events", **partly))
+    assert (call.own.org, call.own.session, call.own.user) == (None, "s-1", "u-1")
+
+
+def test_our_words_on_the_record_itself_go_before_the_resources() -> None:
+    said = CLAUDE | {"finops.org": "theirs", "finops.session": "mine"}
+    call = only(logs(log_record(said), scope="com.anthropic.claude_code.events", **OURS))
+    assert (call.own.org, call.own.session) == ("theirs", "mine")
+
+
+@pytest.mark.parametrize("scope", ["x", "langfuse-sdk"])
+def test_a_span_of_any_other_program_goes_before_its_resource(scope: str) -> None:
+    said = DETAILS | {"organization.id": "customer", "session.id": "s-9", "gen_ai.agent.name": "a", "span.type": "web"}
+    call = only(decode_traces(export(span(said), scope=scope, resource=OURS), "t", 0))
+    assert (call.own.org, call.own.session, call.own.agent) == ("customer", "s-9", "a")

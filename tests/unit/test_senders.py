@@ -56,14 +56,33 @@ class Door:
 
 @pytest.mark.parametrize(
     "authorization",
-    [None, "", "Bearer", "Bearer ", "Basic s1", "s1", "Bearer wrong", "Bearer read", "Bearer s1 s1", "Bearer \udcff"],
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic s1",
+        "s1",
+        "Bearer wrong",
+        "Bearer read",
+        "Bearer s1 s1",
+        "Bearer \udcff",
+        "Basic",
+        "Basic cGs6czEK",
+        "Basic czE=",
+        "Basic czE6cGs=",
+        "Basic cGs6czE=x",
+        "Basic /w==",
+        "Basic \udcff",
+        "Digest s1",
+    ],
 )
 async def test_nobody_enters_a_closed_door_without_a_token_for_sending(authorization: str | None):
     door = Door(ListedTokens(s1=ACME, read=READER))
     assert await door.refusal(authorization) is Outcome.UNAUTHENTICATED
 
 
-@pytest.mark.parametrize("authorization", ["Bearer s1", "bearer s1", "  Bearer   s1  "])
+@pytest.mark.parametrize("authorization", ["Bearer s1", "bearer s1", "  Bearer   s1  ", "Basic cGs6czE=", "basic OnMx"])
 async def test_a_token_gives_its_organisation(authorization: str):
     assert await Door(ListedTokens(s1=ACME)).tenant(authorization) == "acme"
 
