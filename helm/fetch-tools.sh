@@ -4,7 +4,7 @@
 # that the chart can make out of the modules that define them. Minutes on a first run.
 set -eu
 
-helm=4.3.1 kubeconform=0.7.0 kubernetes=1.37.0 gateway=1.4.0 operator=0.85.0
+helm=4.3.1 kubeconform=0.7.0 kubernetes=1.37.0 gateway=1.4.0 operator=0.85.0 cnpg=1.28.0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/agent-finops
 python=${PYTHON:-python3}
 command -v go >/dev/null || { echo "Go is needed to build Helm and kubeconform" >&2; exit 1; }
@@ -12,13 +12,13 @@ mkdir -p "$cache/bin"
 export GOBIN="$cache/bin" CGO_ENABLED=0
 [ -x "$GOBIN/helm" ] || go install "helm.sh/helm/v4/cmd/helm@v$helm"
 [ -x "$GOBIN/kubeconform" ] || go install "github.com/yannh/kubeconform/cmd/kubeconform@v$kubeconform"
-[ -d "$cache/schemas" ] && exit 0
+[ -f "$cache/schemas/cluster-postgresql-v1.json" ] && exit 0
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 $python -m pip download --quiet --no-deps --dest "$work" "kubernetes-validate==$kubernetes"
 modules=$(cd "$work" && for module in "sigs.k8s.io/gateway-api@v$gateway" \
-    "github.com/prometheus-operator/prometheus-operator@v$operator"; do
+    "github.com/prometheus-operator/prometheus-operator@v$operator" "github.com/cloudnative-pg/cloudnative-pg@v$cnpg"; do
     go mod download -json "$module" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'
 done)
 $python - "$work" "v$kubernetes-local-strict" $modules <<'PYTHON'
@@ -54,7 +54,8 @@ def strict(schema):
 
 
 for module in modules:
-    for path in [*pathlib.Path(module).glob("config/crd/standard/*.yaml"), *pathlib.Path(module).glob("example/prometheus-operator-crd/*.yaml")]:
+    places = ["config/crd/standard/*.yaml", "example/prometheus-operator-crd/*.yaml", "config/crd/bases/postgresql.*.yaml"]
+    for path in (path for place in places for path in pathlib.Path(module).glob(place)):
         for crd in yaml.safe_load_all(path.read_text()):
             if not crd or crd["kind"] != "CustomResourceDefinition":
                 continue
@@ -65,5 +66,6 @@ for module in modules:
                 name = f"{crd['spec']['names']['kind'].lower()}-{group}-{served['name']}.json"
                 (out / name).write_text(json.dumps(schema))
 PYTHON
+rm -rf "$cache/schemas"
 mv "$work/schemas" "$cache/schemas"
 echo "$(ls "$cache/schemas" | wc -l) schemas in $cache/schemas"

@@ -12,6 +12,7 @@ from finops import offers
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 RULES = ROOT / "helm" / "agent-finops" / "files" / "alert-rules.yaml"
+SERVICE_RULES = ROOT / "helm" / "agent-finops" / "templates" / "monitors.yaml"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
 ATTRIBUTE = re.compile(r"[a-z_]+(?:\.[A-Za-z_0-9]+)+(?:\.\*)?")
 NO_ATTRIBUTES = re.compile(r".*\.(?:py|md|js|json|toml|yaml)|litellm\.callbacks|logfire\..*|openlit\.init.*")
@@ -29,7 +30,8 @@ def anchors(page: Path) -> set[str]:
 
 def alerts() -> list[str]:
     groups = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
-    return [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
+    common = [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
+    return common + re.findall(r"- alert: (\w+)", SERVICE_RULES.read_text("utf-8"))
 
 
 def test_every_attribute_that_agents_are_told_to_send_is_read() -> None:

@@ -70,6 +70,29 @@ def test_what_is_rendered_fits_the_schemas_of_kubernetes_and_of_the_custom_resou
     assert faults(tmp_path, [document for values in VALUES for document in render(values)]) == []
 
 
+def test_the_examples_of_ledgers_fit_their_schemas_and_render(tmp_path: Path) -> None:
+    if not (cache("schemas") / "cluster-postgresql-v1.json").exists():
+        pytest.skip("the schemas are of an older `make helm-tools`: they lack CloudNativePG's")
+    text = (CHART / "examples" / "cloudnative-pg.yaml").read_text()
+    cluster = yaml.safe_load(text)
+    assert faults(tmp_path, [cluster]) == []
+    assert len(faults(tmp_path, [cluster | {"spec": {**cluster["spec"], "instance": 3}}])) == 1
+    said = re.search(r"helm install finops helm/agent-finops (--set \S+)", text)
+    assert said is not None
+    done = run(cache("bin/helm"), "template", "finops", CHART, "--namespace", "costs", *said[1].split())
+    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+    external = render(CHART / "examples" / "external-timescaledb.yaml")
+    assert faults(tmp_path, [*documents, *external]) == []
+    secrets = {
+        (variable["valueFrom"]["secretKeyRef"]["name"], variable["valueFrom"]["secretKeyRef"]["key"])
+        for rendered in (documents, external)
+        for container, _ in containers(rendered)
+        for variable in container.get("env", ())
+        if variable["name"] == "FINOPS_DATABASE_URL"
+    }
+    assert secrets == {(f"{cluster['metadata']['name']}-app", "uri"), ("ledger", "url")}
+
+
 def test_a_misspelt_field_would_be_found_in_ours_and_in_custom_resources(tmp_path: Path) -> None:
     documents = copy.deepcopy(render(CHART / "ci" / "everything.yaml"))
     chosen = [document for document in documents if document["kind"] in {"Deployment", "HTTPRoute", "ServiceMonitor"}]
