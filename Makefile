@@ -21,7 +21,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup demo run test storm soak check fmt bench corpus-report lock audit sbom hooks clean test-timescale \
-	collector-build collector-config compiled test-compiled test-kafka node-agent helm-tools image dashboards
+	collector-build collector-config compiled test-compiled test-kafka node-agent examples helm-tools image dashboards
 
 help:  ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,7 @@ bench: setup  ## Measure what is claimed: speeds, memory, reports, storage (minu
 	@$(BIN)/python -m benchmarks.storage
 	@$(if $(URL),$(BIN)/python -m benchmarks.storage --server "$(URL)",true)
 	@$(BIN)/python -m benchmarks.panels
+	@$(BIN)/python -m benchmarks.page
 	@$(BIN)/python -m benchmarks.exports
 	@$(BIN)/python -m benchmarks.ingest --shape bare
 	@$(BIN)/python -m benchmarks.ingest --shape attr
@@ -108,6 +109,10 @@ node-agent:  ## What the Node example needs, for its test (Node 20 or newer with
 	@cache="$${XDG_CACHE_HOME:-$$HOME/.cache}/agent-finops/node-agent"; mkdir -p "$$cache"; \
 	cp examples/node/package.json "$$cache"; \
 	npm install --prefix "$$cache" --no-package-lock --no-audit --no-fund --loglevel=error
+
+examples: setup  ## Agents of seven frameworks under auto-instrumentation, each compared with its bill (installs them in ~/.cache)
+	@$(BIN)/python examples/frameworks/install.py
+	@FINOPS_TEST_EXAMPLES=all $(BIN)/python -m pytest -q -n 0 tests/integration/test_framework_agents.py
 
 helm-tools: setup  ## Helm, kubeconform and schemas to check the chart with (Go; minutes; kept in ~/.cache)
 	@PYTHON="$(CURDIR)/$(BIN)/python" helm/fetch-tools.sh

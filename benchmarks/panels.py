@@ -103,7 +103,7 @@ def main() -> int:
             connection.execute(f"create database {DATABASE}")
             held.callback(_drop, server)
         url = server.rpartition("/")[0] + f"/{DATABASE}"
-        timescale = _fill(url)
+        timescale = fill(url)
         return _measure(url, arguments.rounds, arguments.limit_ms, timescale=timescale)
 
 
@@ -120,7 +120,7 @@ def _drop(server: str) -> None:
         connection.execute(f"drop database if exists {DATABASE} with (force)")
 
 
-def _fill(url: str) -> bool:
+def fill(url: str) -> bool:
     """Whether the sums are continuous aggregates here; the database is filled and analysed."""
     with psycopg.connect(url, autocommit=True) as connection:
         available = "select from pg_available_extensions where name = 'timescaledb'"

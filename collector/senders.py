@@ -187,9 +187,9 @@ class Senders:
 
 
 def as_bearer(authorization: str) -> str:
-    """The header as it is; of Basic, which SDKs of other backends send (a public key and a secret), the password as a bearer.
+    """The header as it is; of Basic, the password as a bearer.
 
-    So a token of ours can take the place of their secret. What is not base64 is left to be refused.
+    Basic is what SDKs of other backends send (a public key and a secret): a token of ours takes the secret's place. What is not base64 is left to be refused.
     """
     scheme, _, credentials = authorization.strip().partition(" ")
     if scheme.lower() != "basic":

@@ -36,6 +36,9 @@ PRICE_LIST = {
     "o4-mini": ListPrice(
         snapshot="o4-mini-2025-04-16", input_pico=1_100_000, cached_pico=275_000, output_pico=4_400_000, reasons=True
     ),
+    "claude-haiku-4-5": ListPrice(
+        snapshot="claude-haiku-4-5-20251001", input_pico=1_000_000, cached_pico=100_000, output_pico=5_000_000
+    ),
     "text-embedding-3-small": ListPrice(snapshot="text-embedding-3-small", input_pico=20_000, cached_pico=20_000),
 }
 

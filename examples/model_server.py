@@ -1,8 +1,8 @@
-"""A model server on this machine that speaks enough of the OpenAI API for the ``openai`` SDK, and keeps the exact bill.
+"""A model server on this machine that speaks enough of OpenAI's and Anthropic's APIs, and keeps the bill.
 
     python -m examples.model_server --port 8090
 
-Chat completions, responses and embeddings; streams, tools, cached and reasoning tokens; ``GET /bill`` is the bill.
+Chat completions, responses, embeddings, messages; streams, tools, cached and reasoning tokens; ``GET /bill``.
 The API key names who is billed, the header ``X-Session`` the session, and a request with the header ``X-Refuse-Once``
 is answered with 429 the first time its value is seen. The answers are nonsense; the token counts are scripted.
 """
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from examples import model_server_messages
 from examples.bill import PRICE_LIST, Bill, Charge
 
 Json = dict[str, Any]
@@ -71,6 +72,7 @@ class _Call(BaseHTTPRequestHandler):
             "/v1/chat/completions": self._chat,
             "/v1/responses": self._responses,
             "/v1/embeddings": self._embeddings,
+            "/v1/messages": self._messages,
         }
         answer = answers.get(self.path)
         if answer is None:
@@ -97,6 +99,13 @@ class _Call(BaseHTTPRequestHandler):
         else:
             self._answer(200, _response(charge, "completed"))
 
+    def _messages(self, request: Json) -> None:
+        charge = self._charge("chat", request, request["messages"])
+        if request.get("stream"):
+            self._stream(model_server_messages.events(charge, ANSWER))
+        else:
+            self._answer(200, model_server_messages.message(charge, ANSWER))
+
     def _embeddings(self, request: Json) -> None:
         inputs = request["input"] if isinstance(request["input"], list) else [request["input"]]
         charge = self._charge("embeddings", request, inputs)
@@ -109,7 +118,7 @@ class _Call(BaseHTTPRequestHandler):
 
     def _charge(self, operation: str, request: Json, prompt: object) -> Charge:
         return self.server.bill.charge(
-            agent=self.headers.get("Authorization", "").removeprefix("Bearer "),
+            agent=self.headers.get("X-Api-Key") or self.headers.get("Authorization", "").removeprefix("Bearer "),
             session=self.headers.get("X-Session", ""),
             operation=operation,
             model=request["model"],

@@ -3,7 +3,7 @@
 import { ask, askAll } from "./api.js";
 import { parameters } from "./address.js";
 import { lastDays, stackedDays } from "./chart.js";
-import { bar, count, dollars, link, node, panel, percent, table, totals } from "./parts.js";
+import { bar, count, dollars, first, link, node, panel, percent, table, totals } from "./parts.js";
 
 const STACKS = { agent: ["agentId", "Agent"], model: ["modelId", "Model"], org: ["orgId", "Organisation"] };
 
@@ -11,21 +11,23 @@ export function overview(asked) {
   const period = { days: asked.days, tz: asked.tz };
   const q = (more = {}) => parameters(asked, more);
   const arrived = parameters(asked, period, ["orgId"]);
+  const burn = ask(`/burn-rates/active${q({ limit: 1000 })}`); // the tile and the panel say the same
+  const odd = ask(`/anomalies/active${q()}`);
   const panels = [
-    tiles(asked),
+    tiles(asked, burn, odd),
     panel("Spend by day", () => trend(asked, q), { id: "trend" }),
+    panel("Anomalies", async () => anomalies(await odd), { id: "anomalies" }),
+    panel("Burning now", async () => burning((await burn).slice(0, 10)), { id: "burn" }),
     panel("Cost by agent", async () => byAgent(await ask(`/allocations${q(period)}`)), { id: "agents" }),
     panel("Cost by model", async () => byModel(await ask(`/allocations/by-model${q(period)}`)), { id: "models" }),
-    panel("Burning now", async () => burning(await ask(`/burn-rates/active${q({ limit: 20 })}`)), { id: "burn" }),
-    panel("Cost by organisation", async () => byOrganisation(await ask(`/costs${q({ groupBy: "org", window: `${asked.days}d`, tz: asked.tz })}`)), { id: "organisations", narrow: true }),
-    panel("Anomalies", async () => anomalies(await ask(`/anomalies/active${q()}`)), { id: "anomalies", narrow: true }),
+    panel("Cost by organisation", async () => byOrganisation(await ask(`/costs${q({ groupBy: "org", window: `${asked.days}d`, tz: asked.tz })}`)), { id: "organisations" }),
     panel("Caching", () => caching(asked, q), { id: "caching", narrow: true }),
     panel("How much of it is known", async () => coverage(await ask(`/coverage${arrived}`)), { id: "coverage", narrow: true }),
   ];
   return { title: "What the agents spend", panels };
 }
 
-function tiles(asked) {
+function tiles(asked, burning, odd) {
   const section = node("dl", null, { class: "tiles" });
   const tile = (title) => {
     const box = node("div");
@@ -54,10 +56,10 @@ function tiles(asked) {
       answer.forecastUsd === null ? "too early" : dollars(answer.forecastUsd),
       answer.forecastUsd === null ? `needs seven whole days, has ${answer.historyDays}` : `estimate: ${dollars(answer.lowUsd)} to ${dollars(answer.highUsd)}`,
     ))),
-    told(burn, ask(`/burn-rates/active${q({ limit: 1000 })}`).then((rows) => burn(
+    told(burn, burning.then((rows) => burn(
       `${dollars(rows.reduce((sum, row) => sum + (row.burnRateUsdPerHour ?? 0), 0))}/h`, `${count(rows.length)} active sessions`,
     ))),
-    told(anomaly, ask(`/anomalies/active${q()}`).then((rows) => anomaly(
+    told(anomaly, odd.then((rows) => anomaly(
       count(rows.length), rows.length ? worst(rows[0]) : "nothing unusual", "", rows.length ? "alarm" : "",
     ))),
   ]);
@@ -99,17 +101,17 @@ const unlessOne = (rows) => (new Set(rows.map((row) => row.orgId)).size > 1 ? [[
 
 function byAgent(rows) {
   const agent = ["Agent", (row) => link(row.agentId ?? "–", { view: "", agentId: row.agentId }), "text"];
-  return table("Cost by agent", [agent, ...unlessOne(rows), ...totals(rows), ["Runs", "agentRuns", "count"], ["Tool calls", "toolCalls", "count"], ["Share", "shareOfCost", "share"]], rows, "Nothing was spent in this period.");
+  return first("agents", "Cost by agent", [agent, ...unlessOne(rows), ...totals(rows), ["Runs", "agentRuns", "count"], ["Tool calls", "toolCalls", "count"], ["Share", "shareOfCost", "share"]], rows, "Nothing was spent in this period.");
 }
 
 function byModel(rows) {
   const model = ["Model", (row) => link(row.modelId ?? "–", { view: "", modelId: row.modelId }), "text"];
-  return table("Cost by model", [model, ["Provider", "provider", "text"], ...totals(rows), ["Share", "shareOfCost", "share"]], rows, "Nothing was spent in this period.");
+  return first("models", "Cost by model", [model, ["Provider", "provider", "text"], ...totals(rows), ["Share", "shareOfCost", "share"]], rows, "Nothing was spent in this period.");
 }
 
 function byOrganisation(answer) {
   const org = ["Organisation", (row) => link(row.orgId ?? "–", { view: "", orgId: row.orgId }), "text"];
-  return table("Cost by organisation", [org, ...totals(answer.items), ["Share", "shareOfCost", "share"]], answer.items, "Nothing was spent in this period.");
+  return first("organisations", "Cost by organisation", [org, ...totals(answer.items), ["Share", "shareOfCost", "share"]], answer.items, "Nothing was spent in this period.");
 }
 
 export function burning(rows) {

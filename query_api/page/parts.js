@@ -83,6 +83,16 @@ export function table(caption, columns, rows, none) {
   return scroll;
 }
 
+// The first rows of what is ordered by cost; the others open where somebody wants them.
+const ROWS_SHOWN = 10;
+export function first(what, caption, columns, rows, none) {
+  const shown = table(caption, columns, rows.slice(0, ROWS_SHOWN), none);
+  if (rows.length <= ROWS_SHOWN) return shown;
+  const others = node("details");
+  others.append(node("summary", `${count(rows.length - ROWS_SHOWN)} more ${what}`), table(`${caption}, the others`, columns, rows.slice(ROWS_SHOWN), none));
+  return [shown, others];
+}
+
 function line(columns, row) {
   const made = node("tr");
   columns.forEach(([, from, kind], place) => {

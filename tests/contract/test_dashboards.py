@@ -58,10 +58,13 @@ async def ledger(ledger_pool: Pool) -> Pool:
 
 
 async def asked(connection: Connection, sql: str, engine_name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Names of the columns, and rows."""
+    """Names of the columns, and rows, as the role sees them that dashboards connect with."""
+    await connection.execute("set local role finops_reader")
     statement = grafana_macros.expand(sql, START, END, VARIABLES, timescale=engine_name != EMBEDDED)
     cursor = await connection.execute(statement)
-    return [column.name for column in cursor.description or ()], await cursor.fetchall()
+    names, rows = [column.name for column in cursor.description or ()], await cursor.fetchall()
+    await connection.execute("reset role")
+    return names, rows
 
 
 async def test_every_panel_of_every_dashboard_shows_something(ledger: Pool, engine_name: str) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,3 +93,38 @@ def test_macros_are_expanded_as_grafana_does(sql: str, timescale: bool, sent: st
 def test_a_macro_that_grafana_does_not_know_is_an_error() -> None:
     with pytest.raises(ValueError, match="unknown macro"):
         grafana_macros.expand("$__timeBucket(a)", datetime.now(UTC), datetime.now(UTC), {}, timescale=False)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_nothing_of_a_dashboard_is_unknown_to_grafanas_own_types(name: str) -> None:
+    assert list(differences(BOARDS[name], as_grafana_reads(BOARDS[name]))) == []
+
+
+def test_a_misspelt_key_would_be_found() -> None:
+    board = json.loads(json.dumps(BOARDS["overview.json"]))
+    board["panels"][0]["titel"] = board["panels"][0].pop("title")
+    assert list(differences(board, as_grafana_reads(board))) == [".panels.0.titel"]
+
+
+def as_grafana_reads(board: Any) -> Any:
+    """The board read into Grafana's own types, and written again."""
+    pytest.importorskip("grafana_foundation_sdk", reason="Grafana's Foundation SDK is not installed: `make setup`")
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # it would rather have dashboards that Grafana 10 cannot read
+        from grafana_foundation_sdk.cog.encoder import JSONEncoder
+        from grafana_foundation_sdk.models import dashboard
+    return json.loads(json.dumps(dashboard.Dashboard.from_json(json.loads(json.dumps(board))), cls=JSONEncoder))
+
+
+def differences(ours: Any, theirs: Any, at: str = "") -> Iterator[str]:
+    """Where something of ours is missing or another; what they add is theirs to say."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key, value in ours.items():
+            yield from differences(value, theirs.get(key), f"{at}.{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            yield from differences(one, other, f"{at}.{number}")
+    elif ours != theirs:
+        yield at

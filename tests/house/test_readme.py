@@ -1,5 +1,6 @@
 """The README gets a newcomer to a number fast, and every command and link in it exists."""
 
+import argparse
 import re
 import subprocess
 import sys
@@ -8,10 +9,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from standalone.cli import command_line
+
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_COMMAND_LINE_MAX = 12
 FIRST_NUMBER_LINE_MAX = 25
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FOLDERS = ("docs", "examples", "helm")
+PAGES = [*sorted(ROOT.glob("*.md")), *(page for name in FOLDERS for page in sorted((ROOT / name).rglob("*.md")))]
 
 
 def code(text: str) -> list[tuple[int, str]]:
@@ -74,6 +78,21 @@ def test_every_subcommand_that_is_named_exists() -> None:
     program = Path(sys.executable).with_name("agent-finops")
     answer = subprocess.run([program, "--help"], capture_output=True, text=True, check=True, timeout=30)
     assert named <= set(re.findall(r"[a-z]+", answer.stdout)), answer.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_option_of_a_command_that_is_named_exists(page: Path) -> None:
+    text = page.read_text("utf-8")
+    lines = [line.removeprefix(".venv/bin/") for _, line in code(text)] + re.findall(r"`(agent-finops [^`]*)`", text)
+    for line in lines:
+        if line.startswith("agent-finops "):
+            parser = command_line({})
+            for word in re.sub(r"[\[\]]", "", line.split(" #")[0]).split()[1:]:
+                if word.startswith("--"):
+                    assert word in parser._option_string_actions, line
+                for action in parser._actions:
+                    if isinstance(action, argparse._SubParsersAction) and word in action.choices:
+                        parser = action.choices[word]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -65,8 +65,17 @@ def test_every_library_a_room_imports_is_declared() -> None:
     assert not missing, missing
 
 
-ELSEWHERE = {"litellm_budget_hook.py": {"fastapi", "httpx", "litellm"}}
-"""Examples that run inside somebody else's process, and what is installed there."""
+ELSEWHERE = {
+    "litellm_budget_hook.py": {"fastapi", "httpx", "litellm"},
+    "anthropic_agent.py": {"anthropic"},
+    "crewai_agent.py": {"crewai"},
+    "langfuse_agent.py": {"langfuse"},
+    "langgraph_agent.py": {"langchain", "langchain_openai"},
+    "llama_index_agent.py": {"llama_index"},
+    "openai_agents_agent.py": {"agents"},
+    "pydantic_ai_agent.py": {"pydantic_ai"},
+}
+"""Examples that run in an environment of their own, and what is installed there."""
 
 
 def test_every_library_a_test_or_an_example_imports_is_locked() -> None:

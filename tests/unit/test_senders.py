@@ -68,7 +68,6 @@ class Door:
         "Bearer s1 s1",
         "Bearer \udcff",
         "Basic",
-        "Basic cGs6czEK",
         "Basic czE=",
         "Basic czE6cGs=",
         "Basic cGs6czE=x",
@@ -82,7 +81,9 @@ async def test_nobody_enters_a_closed_door_without_a_token_for_sending(authoriza
     assert await door.refusal(authorization) is Outcome.UNAUTHENTICATED
 
 
-@pytest.mark.parametrize("authorization", ["Bearer s1", "bearer s1", "  Bearer   s1  ", "Basic cGs6czE=", "basic OnMx"])
+@pytest.mark.parametrize(
+    "authorization", ["Bearer s1", "bearer s1", "  Bearer   s1  ", "Basic cGs6czE=", "basic OnMx", "Basic cGs6czEK"]
+)
 async def test_a_token_gives_its_organisation(authorization: str):
     assert await Door(ListedTokens(s1=ACME)).tenant(authorization) == "acme"
 
