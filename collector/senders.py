@@ -189,7 +189,8 @@ class Senders:
 def as_bearer(authorization: str) -> str:
     """The header as it is; of Basic, the password as a bearer.
 
-    Basic is what SDKs of other backends send (a public key and a secret): a token of ours takes the secret's place. What is not base64 is left to be refused.
+    Basic is what SDKs of other backends send (a public key and a secret): a token of ours takes the secret's place.
+    What is not base64 is left to be refused.
     """
     scheme, _, credentials = authorization.strip().partition(" ")
     if scheme.lower() != "basic":
