@@ -40,7 +40,7 @@ def launcher(name: str) -> Path:
     if name not in ALWAYS and os.environ.get("FINOPS_TEST_EXAMPLES") != "all":
         pytest.skip("only `make examples` runs all agents of frameworks")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    found = (
+    found: Path = (
         cache
         / "agent-finops"
         / "frameworks"
