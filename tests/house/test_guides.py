@@ -15,7 +15,7 @@ RULES = ROOT / "helm" / "agent-finops" / "files" / "alert-rules.yaml"
 SERVICE_RULES = ROOT / "helm" / "agent-finops" / "templates" / "monitors.yaml"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
 ATTRIBUTE = re.compile(r"[a-z_]+(?:\.[A-Za-z_0-9]+)+(?:\.\*)?")
-NO_ATTRIBUTES = re.compile(r".*\.(?:py|md|js|json|toml|yaml)|litellm\.callbacks|logfire\..*|openlit\.init.*")
+NO_ATTRIBUTES = re.compile(r".*\.(?:py|md|js|mjs|json|toml|yaml)|litellm\.callbacks|logfire\..*|openlit\.init.*")
 
 
 def quoted(text: str) -> set[str]:
