@@ -177,7 +177,12 @@ def text_of(client: http.client.HTTPConnection, path: str) -> str:
 @contextmanager
 def query_api(url: str) -> Iterator[str]:
     """A query API with its judge, as a process; its address."""
-    told = {"FINOPS_DATABASE_URL": url, "FINOPS_API": "127.0.0.1:0", "FINOPS_COLLECTOR_URL": "off"}
+    told = {
+        "FINOPS_ALLOW_SUPERUSER": "1",
+        "FINOPS_DATABASE_URL": url,
+        "FINOPS_API": "127.0.0.1:0",
+        "FINOPS_COLLECTOR_URL": "off",
+    }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FINOPS_")}
     command = [sys.executable, "-m", "query_api"]
     with subprocess.Popen(command, cwd=ROOT, env=kept | told, stdout=subprocess.PIPE, text=True) as process:

@@ -81,7 +81,13 @@ async def multiplied(connections: Pool, times: int) -> Decimal:
 
 def measured(url: str, total: Decimal, rows: int) -> int:
     """Reads every export; returns the exit status."""
-    environment = {**os.environ, "FINOPS_DATABASE_URL": url, "FINOPS_API": "127.0.0.1:0", "FINOPS_COLLECTOR_URL": "off"}
+    environment = {
+        **os.environ,
+        "FINOPS_ALLOW_SUPERUSER": "1",
+        "FINOPS_DATABASE_URL": url,
+        "FINOPS_API": "127.0.0.1:0",
+        "FINOPS_COLLECTOR_URL": "off",
+    }
     with Popen([sys.executable, "-m", "query_api"], env=environment, stdout=PIPE, text=True) as process:
         assert process.stdout is not None
         try:

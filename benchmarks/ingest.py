@@ -96,7 +96,7 @@ class Collector:
     def __init__(self, url: str, settings: dict[str, str], profile: str | None, log: Path, home: Path = ROOT) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINOPS_", "OTEL_"))}
         ports = dict.fromkeys(("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS"), "127.0.0.1:0")
-        environment = {**kept, **ports, **settings, "FINOPS_DATABASE_URL": url}
+        environment = {**kept, **ports, **settings, "FINOPS_ALLOW_SUPERUSER": "1", "FINOPS_DATABASE_URL": url}
         command = [sys.executable, "-m", "collector"]
         if profile:
             command = [sys.executable, "-m", "cProfile", "-o", profile, "-m", "collector"]

@@ -25,7 +25,12 @@ async def over_http(url: str, days: int, repeat: int) -> None:
     secret = f"bench-{token_hex(24)}"
     async with await Connection.connect(url, autocommit=True) as connection:
         await tokens.register(connection, name="bench", secret=secret, scopes=[Scope.READ])
-    settings = {"FINOPS_DATABASE_URL": url, "FINOPS_API": "127.0.0.1:0", "FINOPS_API_STATEMENT_TIMEOUT_MS": "60000"}
+    settings = {
+        "FINOPS_ALLOW_SUPERUSER": "1",
+        "FINOPS_DATABASE_URL": url,
+        "FINOPS_API": "127.0.0.1:0",
+        "FINOPS_API_STATEMENT_TIMEOUT_MS": "60000",
+    }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "query_api", env=os.environ | settings, stdout=asyncio.subprocess.PIPE
     )

@@ -25,7 +25,7 @@ from finops.access import Grant, Scope
 from finops.spans import LedgerUnavailable
 from ledger.append import Ledger, Limits
 from ledger.engine import Engine
-from ledger.fitness import WRITER, require_fit
+from ledger.fitness import WRITER, require_bound, require_fit
 from ledger.jobs import Jobs, Plan, autocommit
 from ledger.pool import Pool, patience_of, pool, require_durable
 from ledger.rates import RateStore
@@ -123,6 +123,7 @@ async def open_ledger(settings: Settings, connections: Pool) -> Opened:
     rates = RateStore()
     async with connections.connection() as connection:
         await require_durable(connection, allow_fsync_off=settings.allow_fsync_off)
+        await require_bound(connection, "finops_collector", allow_superuser=settings.allow_superuser)
         engine = await require_fit(connection, WRITER)
         await rates.load_book(connection)
     logger.info("the ledger is open", extra={"engine": engine.word, "database": str(engine)})

@@ -48,6 +48,9 @@ class Settings:
     allow_fsync_off: Annotated[
         bool, Variable("FINOPS_ALLOW_FSYNC_OFF", switch, "0", "for tests: a crash of the server may lose spans")
     ]
+    allow_superuser: Annotated[
+        bool, Variable("FINOPS_ALLOW_SUPERUSER", switch, "0", "for a trial: a database role that no wall binds")
+    ]
     connections_max: Annotated[
         int, Variable("FINOPS_DATABASE_CONNECTIONS_MAX", count(2, 100), "3", "one appends, the rest check tokens")
     ]

@@ -27,7 +27,7 @@ from ledger.catalogue import bundled_catalogue
 from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
 from ledger.exports import Exports
-from ledger.fitness import READER, require_fit
+from ledger.fitness import READER, require_bound, require_fit
 from ledger.leadership import SILENT_SECONDS_MAX, Seat
 from ledger.operator_rates import OperatorRates
 from ledger.pool import EVERYBODY, NOBODY, Pool, patience_of, pool
@@ -211,6 +211,7 @@ async def run(settings: Settings) -> int:
 async def _open(settings: Settings, connections: Pool) -> None:
     await connections.open(wait=True, timeout=settings.database_wait_seconds)
     async with connections.connection() as connection:
+        await require_bound(connection, "finops_api", allow_superuser=settings.allow_superuser)
         engine = await require_fit(connection, READER)
     _log.info("the ledger is open: %s", engine)
     if settings.address.is_loopback or settings.insecure:

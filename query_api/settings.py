@@ -44,6 +44,7 @@ class Settings:
     """The query API's settings; the variables and defaults are in ``VARIABLES``. Units are in the names."""
 
     database_url: str
+    allow_superuser: bool
     address: Address
     otlp_grpc: Address
     insecure: bool
@@ -106,6 +107,9 @@ _USD_MAX = Decimal(1_000_000)
 _READY = "http://127.0.0.1:8081/health/ready"
 VARIABLES: dict[str, Variable] = {
     "database_url": Variable("FINOPS_DATABASE_URL", database_url, "", "the ledger", secret=True),
+    "allow_superuser": Variable(
+        "FINOPS_ALLOW_SUPERUSER", switch, "0", "for a trial: a database role that no wall binds"
+    ),
     "address": Variable("FINOPS_API", address, "127.0.0.1:8080", "the API and the page listen here"),
     "otlp_grpc": Variable("FINOPS_OTLP_GRPC", address, "127.0.0.1:4317", "named on the page for agents to send to"),
     "insecure": Variable("FINOPS_INSECURE", switch, "0", "listen beyond loopback even before a token exists"),

@@ -64,6 +64,7 @@ async def query_api(
     clock = clock or ClockAhead(directory)
     command = [sys.executable, "-c", _WITH_CLOCK]
     environment = {
+        "FINOPS_ALLOW_SUPERUSER": "1",
         "FINOPS_DATABASE_URL": database_url,
         "FINOPS_API": "127.0.0.1:0",
         "FINOPS_COLLECTOR_URL": "off",
@@ -80,7 +81,12 @@ async def query_api(
 async def collector(database_url: str, directory: Path) -> AsyncIterator[str]:
     """The address for OTLP over HTTP of a collector over this database."""
     free = dict.fromkeys(("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS"), "127.0.0.1:0")
-    environment = {"FINOPS_DATABASE_URL": database_url, "FINOPS_ALLOW_FSYNC_OFF": "1", **free}
+    environment = {
+        "FINOPS_ALLOW_SUPERUSER": "1",
+        "FINOPS_DATABASE_URL": database_url,
+        "FINOPS_ALLOW_FSYNC_OFF": "1",
+        **free,
+    }
     async with started([sys.executable, "-m", "collector"], environment, directory / "collector.log") as (_, words):
         yield next(word.removeprefix("http=") for word in words if word.startswith("http="))
 

@@ -134,7 +134,12 @@ async def test_a_service_refuses_a_newer_schema_in_one_line(service: str, databa
         pytest.skip("the services ask as the tests above do")
     with superuser(database_url) as connection:
         connection.execute("insert into schema_migrations (number, file_name, sha256) values (9999, '9999_x.sql', '')")
-    settings = {"FINOPS_DATABASE_URL": database_url, "FINOPS_ALLOW_FSYNC_OFF": "1", "FINOPS_API": "127.0.0.1:0"}
+    settings = {
+        "FINOPS_ALLOW_SUPERUSER": "1",
+        "FINOPS_DATABASE_URL": database_url,
+        "FINOPS_ALLOW_FSYNC_OFF": "1",
+        "FINOPS_API": "127.0.0.1:0",
+    }
     settings |= {"FINOPS_OTLP_GRPC": "127.0.0.1:0", "FINOPS_OTLP_HTTP": "127.0.0.1:0", "FINOPS_METRICS": "127.0.0.1:0"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", service, cwd=ROOT, env=os.environ | settings, stderr=asyncio.subprocess.PIPE
@@ -142,4 +147,23 @@ async def test_a_service_refuses_a_newer_schema_in_one_line(service: str, databa
     _, told = await process.communicate()
     assert process.returncode != 0
     assert "9999_x.sql, which this version does not know: upgrade it" in told.decode()
+    assert told.decode().count("\n") == 1
+
+
+@pytest.mark.parametrize("service", ["collector", "query_api"])
+async def test_a_service_refuses_to_be_a_superuser_in_one_line(
+    service: str, database_url: str, engine_name: str
+) -> None:
+    if engine_name != "embedded":
+        pytest.skip("the services ask as the test of roles does")
+    doors = ("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS", "FINOPS_API")
+    settings = {"FINOPS_DATABASE_URL": f"{database_url}", "FINOPS_ALLOW_FSYNC_OFF": "1"}
+    environment = os.environ | settings | dict.fromkeys(doors, "127.0.0.1:0")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", service, cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await process.communicate()
+    assert process.returncode == 1
+    wanted = "finops_collector" if service == "collector" else "finops_api"
+    assert f"is a superuser: no wall between organisations binds it. Connect as a member of {wanted}" in told.decode()
     assert told.decode().count("\n") == 1

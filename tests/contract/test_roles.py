@@ -12,7 +12,8 @@ from psycopg.errors import InsufficientPrivilege
 from sums_world import NOW, agent_above, assert_exact, call, ns, refreshed, rows
 
 from ledger.append import Ledger, Limits
-from ledger.engine import detect
+from ledger.engine import EngineUnusable, detect
+from ledger.fitness import require_bound
 from ledger.jobs import autocommit
 from ledger.migrate import migrate
 from ledger.pool import Pool, configure, pool
@@ -125,3 +126,20 @@ async def test_every_role_that_is_named_is_made(ledger_pool: Pool, engine_name: 
     assert set(ROLES) <= {name for (name,) in made}
     texts = " ".join(text for _, text in rights("timescale" if engine_name == "timescale" else "postgres"))
     assert all(role in texts for role in ROLES)
+
+
+async def test_a_role_that_no_wall_binds_is_refused_unless_that_is_allowed(
+    database_url: str, ledger_pool: Pool
+) -> None:
+    async with pool_of(database_url, "finops_api") as api, api.connection() as connection:
+        await require_bound(connection, "finops_api")
+    async with ledger_pool.connection() as connection:
+        with pytest.raises(EngineUnusable, match="is a superuser.*member of finops_api.*FINOPS_ALLOW_SUPERUSER"):
+            await require_bound(connection, "finops_api")
+        await require_bound(connection, "finops_api", allow_superuser=True)
+        role = "finops_boundless_of_tests"
+        await connection.execute(f"create role {role} nosuperuser bypassrls")
+        await connection.execute(f"set role {role}")
+        with pytest.raises(EngineUnusable, match="has BYPASSRLS"):
+            await require_bound(connection, "finops_api")
+        await connection.rollback()  # the role was never there

@@ -19,6 +19,7 @@ PATIENCE_SECONDS = 60
 async def started(url: str, **environment: str) -> asyncio.subprocess.Process:
     told = {
         **os.environ,
+        "FINOPS_ALLOW_SUPERUSER": "1",
         "FINOPS_DATABASE_URL": url,
         "FINOPS_API": "127.0.0.1:0",
         "FINOPS_COLLECTOR_URL": "off",

@@ -195,7 +195,7 @@ def test_the_rules_are_good_rules_over_metrics_that_are_there(tmp_path: Path) ->
 
 def token(database_url: str, secret: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "standalone", "token", "create", *words, "--secret-file", str(secret)]
-    environment = otelcol_process.environment({"FINOPS_DATABASE_URL": database_url})
+    environment = otelcol_process.environment({"FINOPS_ALLOW_SUPERUSER": "1", "FINOPS_DATABASE_URL": database_url})
     return subprocess.run(
         command, env=environment, cwd=otelcol_process.ROOT, capture_output=True, text=True, check=False
     )
@@ -238,6 +238,7 @@ def start_service() -> Iterator[Callable[..., str]]:
         doors = ("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS", "FINOPS_API")
         told = {
             **dict.fromkeys(doors, "127.0.0.1:0"),
+            "FINOPS_ALLOW_SUPERUSER": "1",
             "FINOPS_DATABASE_URL": database_url,
             "FINOPS_ALLOW_FSYNC_OFF": "1",
         }

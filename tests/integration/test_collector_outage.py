@@ -35,6 +35,7 @@ class Receiver:
         self._log = directory / "receiver.log"
         self._environment = otelcol_process.environment(
             {
+                "FINOPS_ALLOW_SUPERUSER": "1",
                 "FINOPS_DATABASE_URL": database_url,
                 "FINOPS_ALLOW_FSYNC_OFF": "1",
                 "FINOPS_OTLP_GRPC": f"127.0.0.1:{self.port}",

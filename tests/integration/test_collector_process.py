@@ -36,7 +36,14 @@ FREE_PORTS = dict.fromkeys(("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METR
 
 def environment_for(database_url: str, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINOPS_", "OTEL_"))}
-    return {**kept, **FREE_PORTS, "FINOPS_DATABASE_URL": database_url, "FINOPS_ALLOW_FSYNC_OFF": "1", **more}
+    return {
+        **kept,
+        **FREE_PORTS,
+        "FINOPS_ALLOW_SUPERUSER": "1",
+        "FINOPS_DATABASE_URL": database_url,
+        "FINOPS_ALLOW_FSYNC_OFF": "1",
+        **more,
+    }
 
 
 class Process(NamedTuple):

@@ -178,7 +178,13 @@ async def running(module: str, url: str, **more: str) -> AsyncIterator[list[str]
     """The words of the ready line of a service."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINOPS_", "OTEL_"))}
     names = ("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS", "FINOPS_API")
-    told = {**kept, **dict.fromkeys(names, "127.0.0.1:0"), "FINOPS_DATABASE_URL": url, **more}
+    told = {
+        **kept,
+        **dict.fromkeys(names, "127.0.0.1:0"),
+        "FINOPS_ALLOW_SUPERUSER": "1",
+        "FINOPS_DATABASE_URL": url,
+        **more,
+    }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, cwd=ROOT, env=told, stdout=asyncio.subprocess.PIPE
     )

@@ -41,7 +41,12 @@ class Running(NamedTuple):
 @asynccontextmanager
 async def query_api(url: str) -> AsyncIterator[Running]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FINOPS_")}
-    told = {"FINOPS_DATABASE_URL": url, "FINOPS_API": "127.0.0.1:0", "FINOPS_COLLECTOR_URL": "off"}
+    told = {
+        "FINOPS_ALLOW_SUPERUSER": "1",
+        "FINOPS_DATABASE_URL": url,
+        "FINOPS_API": "127.0.0.1:0",
+        "FINOPS_COLLECTOR_URL": "off",
+    }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "query_api", cwd=ROOT, env=kept | told, stdout=asyncio.subprocess.PIPE
     )

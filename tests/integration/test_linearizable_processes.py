@@ -29,7 +29,12 @@ async def service(module: str, database_url: str) -> AsyncIterator[str]:
     """A service of the product; the last word of its ready line."""
     told = {name: value for name, value in os.environ.items() if not name.startswith("FINOPS_")}
     told |= dict.fromkeys(FREE_PORTS, "127.0.0.1:0")
-    told |= {"FINOPS_DATABASE_URL": database_url, "FINOPS_ALLOW_FSYNC_OFF": "1", "FINOPS_COLLECTOR_URL": "off"}
+    told |= {
+        "FINOPS_ALLOW_SUPERUSER": "1",
+        "FINOPS_DATABASE_URL": database_url,
+        "FINOPS_ALLOW_FSYNC_OFF": "1",
+        "FINOPS_COLLECTOR_URL": "off",
+    }
     pipe, quiet = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     command = (sys.executable, "-m", module)
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=told, stdout=pipe, stderr=quiet)

@@ -221,7 +221,14 @@ def environment_of(database_url: str, settings: Mapping[str, str]) -> dict[str, 
     """The environment of a collector on ports that the system chooses."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINOPS_", "OTEL_"))}
     ports = dict.fromkeys(("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS"), "127.0.0.1:0")
-    return {**kept, **ports, **settings, "FINOPS_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
+    return {
+        **kept,
+        **ports,
+        **settings,
+        "FINOPS_ALLOW_SUPERUSER": "1",
+        "FINOPS_DATABASE_URL": database_url,
+        "PYTHONPATH": str(ROOT),
+    }
 
 
 class Network:
