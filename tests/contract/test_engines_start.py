@@ -157,7 +157,7 @@ async def test_a_service_refuses_to_be_a_superuser_in_one_line(
     if engine_name != "embedded":
         pytest.skip("the services ask as the test of roles does")
     doors = ("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS", "FINOPS_API")
-    settings = {"FINOPS_DATABASE_URL": f"{database_url}", "FINOPS_ALLOW_FSYNC_OFF": "1"}
+    settings = {"FINOPS_DATABASE_URL": database_url, "FINOPS_ALLOW_FSYNC_OFF": "1"}
     environment = os.environ | settings | dict.fromkeys(doors, "127.0.0.1:0")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", service, cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE

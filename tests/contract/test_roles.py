@@ -134,7 +134,7 @@ async def test_a_role_that_no_wall_binds_is_refused_unless_that_is_allowed(
     async with pool_of(database_url, "finops_api") as api, api.connection() as connection:
         await require_bound(connection, "finops_api")
     async with ledger_pool.connection() as connection:
-        with pytest.raises(EngineUnusable, match="is a superuser.*member of finops_api.*FINOPS_ALLOW_SUPERUSER"):
+        with pytest.raises(EngineUnusable, match=r"is a superuser.*member of finops_api.*FINOPS_ALLOW_SUPERUSER"):
             await require_bound(connection, "finops_api")
         await require_bound(connection, "finops_api", allow_superuser=True)
         role = "finops_boundless_of_tests"
