@@ -27,8 +27,8 @@ export function takeTokenFromAddress() {
 
 export const authorized = (headers = {}) => ({ ...headers, Authorization: `Bearer ${sessionStorage.getItem(TOKEN) ?? ""}` });
 
-export async function ask(path, { method = "GET", body } = {}) {
-  const headers = authorized(body === undefined ? {} : { "Content-Type": "application/json" });
+export async function ask(path, { method = "GET", body, only = {} } = {}) {
+  const headers = authorized(body === undefined ? only : { ...only, "Content-Type": "application/json" });
   const answer = await fetch(PREFIX + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => ({})));
   return answer.status === 204 ? null : answer.json();

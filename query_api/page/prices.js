@@ -51,6 +51,7 @@ function form(row) {
     made.append(field);
   }
   const answer = node("div", null, { role: "status" });
+  let only = {};
   const [preview, save] = [node("button", "Preview", { type: "submit", name: "step", value: "preview" }), node("button", "Save this rate", { type: "button" })];
   save.hidden = true;
   made.append(preview, save, answer);
@@ -58,16 +59,24 @@ function form(row) {
   made.addEventListener("submit", (event) => {
     event.preventDefault();
     attempt(answer, async () => {
+      only = await unchanged(row);
       answer.replaceChildren(...previewed(await ask("/valuation-rates/reprice", { method: "POST", body: question(made, row) })));
       save.hidden = false;
     });
   });
   save.addEventListener("click", () => attempt(answer, async () => {
-    const stored = await ask("/valuation-rates", { method: "PUT", body: { ...stated(made, row), ...(save.dataset.confirm ? { confirm: true } : {}) } });
+    const stored = await ask("/valuation-rates", { method: "PUT", only, body: { ...stated(made, row), ...(save.dataset.confirm ? { confirm: true } : {}) } });
     save.hidden = true;
     answer.replaceChildren(node("p", `Saved as version ${stored.version}. ${count(stored.repricedCalls)} calls have a price now${stored.pendingCalls ? `, ${count(stored.pendingCalls)} more follow` : ""}.`));
   }, save));
   return made;
+}
+
+// The condition that nobody has stated another rate under these names since they were looked at.
+async function unchanged(row) {
+  const { items } = await ask(`/valuation-rates/history?modelId=${encodeURIComponent(row.modelId)}&limit=1000`);
+  const newest = items.find((one) => one.orgId === null && one.source === "operator" && (one.provider ?? null) === (row.provider ?? null));
+  return newest && !newest.ended ? { "If-Match": `"${newest.version}"` } : { "If-None-Match": "*" };
 }
 
 // Numbers go as they were typed: JSON text is made by hand where a float would round, here they are short enough.
@@ -94,8 +103,9 @@ async function attempt(answer, step, save) {
   try {
     await step();
   } catch (fault) {
-    const lines = fault.faults?.length ? fault.faults.map((one) => `${one.field}: ${one.detail}`) : [fault.message];
+    const lines = fault.status === 412 ? ["Somebody else has set a rate for this model since the preview. Nothing was changed: preview again, then save."] : fault.faults?.length ? fault.faults.map((one) => `${one.field}: ${one.detail}`) : [fault.message];
     answer.replaceChildren(...lines.map((text) => node("p", text, { class: "unknown" })));
+    if (save && fault.status === 412) save.hidden = true;
     if (save && fault.status === 422) {
       save.dataset.confirm = "1";
       save.textContent = "Save it all the same";

@@ -275,6 +275,16 @@ def test_a_rate_is_looked_at_before_it_is_saved_and_then_prices_what_waited(lit:
     lit.page.wait_for_selector("form.rate >> text=5 calls have a price now")
     assert served.ask("/costs?window=7d")["totals"]["unpricedCalls"] == 0
     assert lit.faults == []
+    lit.page.fill("#inputRatePerKTokens", "0.003")
+    lit.page.click("form.rate button:text-is('Preview')")
+    lit.page.wait_for_selector("form.rate button:text-is('Save this rate')")
+    (mine,) = served.ask("/valuation-rates/history?modelId=model-that-nobody-prices")["items"]
+    theirs = {"modelId": mine["modelId"], "inputRatePerKTokens": 0.004, "outputRatePerKTokens": 0.002}
+    served.ask("/valuation-rates", theirs | ({"provider": mine["provider"]} if mine["provider"] else {}), "PUT")
+    lit.page.click("form.rate button:text-is('Save this rate')")
+    lit.page.wait_for_selector("form.rate >> text=Somebody else has set a rate for this model since the preview.")
+    assert len(served.ask("/valuation-rates/history?modelId=model-that-nobody-prices")["items"]) == 2
+    assert all("412" in fault for fault in lit.faults), lit.faults
 
 
 def test_without_a_token_the_page_asks_for_one(browser: Any, served: Served) -> None:
