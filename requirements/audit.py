@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PIP_AUDIT = "pip-audit==2.10.1"
-SECONDS_MAX = 600
+SECONDS_MAX = 120
 
 
 def main(locks: Sequence[str]) -> int:
