@@ -129,7 +129,7 @@ collector-config: setup  ## Bring otel-config.yaml up to date with the dialect t
 	@$(BIN)/python -m collector.in_front otel-config.yaml
 
 lock: setup  ## Choose dependencies anew within pyproject.toml's ranges; writes requirements/
-	@for lock in "runtime" "development --extra apprise --extra demo --extra dev --extra oidc"; do \
+	@for lock in "runtime" "development --extra apprise --extra demo --extra dev --extra oidc --extra parquet"; do \
 		set -- $$lock; name=$$1; shift; echo "requirements/$$name.txt"; \
 		$(BIN)/uv pip compile pyproject.toml "$$@" --quiet --upgrade --universal --python-version 3.11 \
 			--generate-hashes --no-header --no-annotate \

@@ -6,6 +6,7 @@ over an export is the sum of the ledger. Unknown is ``None``, never zero. File f
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, NamedTuple
 
 from finops.reports import Filters
@@ -13,6 +14,27 @@ from finops.time_windows import TimeWindow
 
 REQUEST = "request"
 SECOND = timedelta(seconds=1)
+
+
+class ColumnKind(Enum):
+    """What the values of a column of an export are, where they are anything."""
+
+    TEXT = "text"
+    """Also what is told as JSON."""
+    INSTANT = "instant"
+    COUNT = "count"
+    FLAG = "flag"
+    USD = "usd"
+    """To the pico-dollar."""
+    EXACT = "exact"
+    """A decimal to the femto: unit prices, what they come to unrounded, quantities."""
+
+
+class Named(NamedTuple):
+    """A column as a file has it."""
+
+    name: str
+    kind: ColumnKind
 
 
 class ExportQuestion(NamedTuple):

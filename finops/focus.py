@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from finops.exported import Charge
+from finops.exported import Charge, ColumnKind
 from finops.money import FEMTO_PER_USD, usd
 
 VERSIONS = ("1.2", "1.3")
@@ -25,6 +25,7 @@ class Column(NamedTuple):
 
     name: str
     read: Callable[[Charge], Any]
+    kind: ColumnKind = ColumnKind.TEXT
 
 
 def focus_columns(version: str) -> tuple[Column, ...]:
@@ -99,35 +100,36 @@ def _tags(charge: Charge) -> dict[str, str]:
     return {name: value for name, value in said.items() if value}
 
 
+_EXACT, _INSTANT, _COUNT = ColumnKind.EXACT, ColumnKind.INSTANT, ColumnKind.COUNT
 _COLUMNS = (
-    Column("BilledCost", _billed),
+    Column("BilledCost", _billed, _EXACT),
     Column("BillingAccountId", lambda charge: charge.org_id),
     Column("BillingAccountName", lambda charge: charge.org_id),
     Column("BillingCurrency", lambda charge: "USD"),
-    Column("BillingPeriodEnd", lambda charge: _month(charge, 1)),
-    Column("BillingPeriodStart", lambda charge: _month(charge, 0)),
+    Column("BillingPeriodEnd", lambda charge: _month(charge, 1), _INSTANT),
+    Column("BillingPeriodStart", lambda charge: _month(charge, 0), _INSTANT),
     Column("ChargeCategory", lambda charge: "Usage"),
     Column("ChargeClass", lambda charge: CORRECTION if charge.closed else None),
     Column("ChargeDescription", _description),
     Column("ChargeFrequency", lambda charge: "Usage-Based"),
-    Column("ChargePeriodEnd", lambda charge: charge.end),
-    Column("ChargePeriodStart", lambda charge: charge.start),
+    Column("ChargePeriodEnd", lambda charge: charge.end, _INSTANT),
+    Column("ChargePeriodStart", lambda charge: charge.start, _INSTANT),
     Column("CommitmentDiscountStatus", lambda charge: None),
-    Column("ConsumedQuantity", _quantity),
+    Column("ConsumedQuantity", _quantity, _EXACT),
     Column("ConsumedUnit", _unit),
-    Column("ContractedCost", _exact),
-    Column("ContractedUnitPrice", _price),
-    Column("EffectiveCost", _billed),
+    Column("ContractedCost", _exact, _EXACT),
+    Column("ContractedUnitPrice", _price, _EXACT),
+    Column("EffectiveCost", _billed, _EXACT),
     Column("InvoiceId", lambda charge: None),
     Column("InvoiceIssuerName", _provider),
-    Column("ListCost", _exact),
-    Column("ListUnitPrice", _price),
+    Column("ListCost", _exact, _EXACT),
+    Column("ListUnitPrice", _price, _EXACT),
     Column("PricingCategory", _if_priced(lambda charge: "Standard")),
     Column("PricingCurrency", _if_priced(lambda charge: "USD")),
-    Column("PricingCurrencyContractedUnitPrice", _price),
-    Column("PricingCurrencyEffectiveCost", _billed),
-    Column("PricingCurrencyListUnitPrice", _price),
-    Column("PricingQuantity", _if_priced(_quantity)),
+    Column("PricingCurrencyContractedUnitPrice", _price, _EXACT),
+    Column("PricingCurrencyEffectiveCost", _billed, _EXACT),
+    Column("PricingCurrencyListUnitPrice", _price, _EXACT),
+    Column("PricingQuantity", _if_priced(_quantity), _EXACT),
     Column("PricingUnit", _if_priced(_unit)),
     Column("ProviderName", _provider),
     Column("PublisherName", _provider),
@@ -148,15 +150,15 @@ _COLUMNS = (
 _SINCE_1_3 = (Column("HostProviderName", _provider), Column("ServiceProviderName", _provider))
 _OWN = (
     Column("x_AgentId", lambda charge: charge.agent_id),
-    Column("x_Calls", lambda charge: charge.calls),
-    Column("x_Correction", lambda charge: charge.corrects),
+    Column("x_Calls", lambda charge: charge.calls, _COUNT),
+    Column("x_Correction", lambda charge: charge.corrects, ColumnKind.FLAG),
     Column("x_ModelId", lambda charge: charge.model_id or None),
-    Column("x_Revision", lambda charge: charge.revision),
+    Column("x_Revision", lambda charge: charge.revision, _COUNT),
     Column("x_SessionId", lambda charge: charge.session_id or None),
     Column("x_SpanId", lambda charge: charge.span_id or None),
     Column("x_TokenKind", lambda charge: charge.kind),
     Column("x_TraceId", lambda charge: charge.trace_id or None),
-    Column("x_UnpricedCalls", lambda charge: charge.unpriced_calls),
+    Column("x_UnpricedCalls", lambda charge: charge.unpriced_calls, _COUNT),
     Column("x_UserId", lambda charge: charge.user_id or None),
 )
 

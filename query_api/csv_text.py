@@ -37,7 +37,12 @@ def cell(value: object) -> str | int:
         case date():
             return value.isoformat()
         case _:
-            return json.dumps(value, ensure_ascii=False, sort_keys=True)
+            return json_cell(value)
+
+
+def json_cell(value: object) -> str:
+    """What is no single value."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def defused(text: str) -> str:

@@ -69,6 +69,8 @@ class Endpoint(NamedTuple):
     """The answer is an array of the shape."""
     body: Schema | None = None
     media_type: str = JSON
+    other_media_types: tuple[str, ...] = ()
+    """That can be asked for instead; 406 where this server cannot."""
     unbound: bool = False
     """What it touches holds for all organisations, so a token that is bound to one may not."""
     tagged: bool = False

@@ -113,6 +113,7 @@ def _responses(endpoint: Endpoint) -> Schema:
         reference = endpoint.answer.reference()
         schema = {"type": "array", "items": reference} if endpoint.many else reference
         content = {endpoint.media_type: {"schema": schema}}
+    content |= {media_type: {} for media_type in endpoint.other_media_types}
     answer: Schema = {"description": endpoint.summary, "content": content}
     if endpoint.tagged:
         answer["headers"] = {"ETag": {"description": "For If-Match", "schema": {"type": "string"}}}
@@ -125,6 +126,8 @@ def _responses(endpoint: Endpoint) -> Schema:
 
 def _problems(endpoint: Endpoint) -> Iterator[HTTPStatus]:
     yield HTTPStatus.BAD_REQUEST
+    if endpoint.other_media_types:
+        yield HTTPStatus.NOT_ACCEPTABLE
     if "{" in endpoint.path or endpoint.method != "GET":
         yield HTTPStatus.NOT_FOUND
     if isinstance(endpoint.scope, Open):

@@ -1,21 +1,21 @@
-"""Exports as streams of CSV: the ledger's entries as they were written, and what they come to in FOCUS."""
+"""Exports as streams of CSV or Parquet: the ledger's entries as they were written, and what they come to in FOCUS."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, get_type_hints
 
 from finops.audit import EXPORTED
 from finops.cost_questions import EntriesGone
-from finops.exported import Charge, ExportedEntry, ExportQuestion
+from finops.exported import Charge, ColumnKind, ExportedEntry, ExportQuestion, Named
 from finops.focus import focus_columns, focus_row
 from finops.money import usd
 from finops.time_windows import BadWindow, read_window
 from query_api.auth import within
-from query_api.csv_text import MEDIA_TYPE, csv_rows
 from query_api.endpoints.general_costs import entries_gone
 from query_api.exchange import Answer, Ask
+from query_api.export_formats import Format, format_of
 from query_api.exposition import Family, Sample
 from query_api.parameters import filters_of
 from query_api.problems import Fault, Problem, bad_request
@@ -61,7 +61,15 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-ENTRY_COLUMNS = tuple(camel(name) for name in _ENTRY_FIELDS)
+def _kind(name: str) -> ColumnKind:
+    hint = _ENTRY_HINTS[name]
+    if name.endswith(_MONEY):
+        return ColumnKind.USD
+    return ColumnKind.INSTANT if hint is datetime else ColumnKind.TEXT if hint is str else ColumnKind.COUNT
+
+
+_ENTRY_HINTS = get_type_hints(ExportedEntry)
+ENTRY_COLUMNS = tuple(Named(camel(name), _kind(name)) for name in _ENTRY_FIELDS)
 
 
 def entry_cells(entry: ExportedEntry) -> list[Any]:
@@ -99,7 +107,8 @@ class ExportEndpoints:
             return focus_row(columns, charge) if unpriced or charge.amount_pico is not None else None
 
         of = self._source.charges if ask.values["grain"] == CALL else self._source.agent_days
-        return await self._streamed(ask, question, [column.name for column in columns], of(question), cells)
+        named = [Named(column.name, column.kind) for column in columns]
+        return await self._streamed(ask, question, named, of(question), cells)
 
     async def families(self, ask: Ask) -> list[Family]:
         """Metric families; they tell nothing about anyone's spend."""
@@ -121,16 +130,17 @@ class ExportEndpoints:
         self,
         ask: Ask,
         question: ExportQuestion,
-        names: Sequence[str],
+        columns: Sequence[Named],
         source: AsyncGenerator[list[Row], None],
         cells: Callable[[Row], Sequence[Any] | None],
     ) -> Answer:
+        chosen = format_of(ask.values["format"], ask.accept, columns)
         if self._running >= self._limits.at_once:
             self._refused += 1
             detail = f"{self._running} exports are being read already"
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": RETRY_SECONDS})
         try:
-            pieces = await begun(self._csv(names, source, cells))
+            pieces = await begun(self._file(chosen.file, source, cells))
         except EntriesGone as gone:
             raise entries_gone(gone) from None
         try:
@@ -138,27 +148,25 @@ class ExportEndpoints:
         except BaseException:
             await pieces.aclose()
             raise
-        name = ask.route.rpartition("/")[2]
+        name = f"{ask.route.rpartition('/')[2].partition('.')[0]}.{chosen.ending}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return Answer(b"", MEDIA_TYPE, headers=headers, pieces=pieces, stall_seconds=self._limits.stall_seconds)
+        return Answer(b"", chosen.media_type, headers=headers, pieces=pieces, stall_seconds=self._limits.stall_seconds)
 
-    async def _csv(
+    async def _file(
         self,
-        names: Sequence[str],
+        file: Format,
         source: AsyncGenerator[list[Row], None],
         cells: Callable[[Row], Sequence[Any] | None],
     ) -> Pieces:
         self._running += 1
         try:
-            head: list[Sequence[Any]] = [names]
             async with aclosing(source):
                 async for piece in source:
                     rows = [made for row in piece if (made := cells(row)) is not None]
                     self._rows += len(rows)
-                    yield csv_rows([*head, *rows])
-                    head = []
-            if head:
-                yield csv_rows(head)
+                    if content := await file.add(rows):
+                        yield content
+            yield await file.end()
         finally:
             self._running -= 1
 

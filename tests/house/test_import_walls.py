@@ -12,7 +12,7 @@ HOLES = {
     "finops/ring.py": "import finops.hole\n",
     "sql/hole.py": "import psycopg\n",
     "collector/hole.py": "import ledger.pool\nimport query_api.hole\nimport starlette\n",
-    "query_api/hole.py": "import grpc\nimport httpcore2\nimport joserfc\n",
+    "query_api/hole.py": "import grpc\nimport httpcore2\nimport joserfc\nimport pyarrow\n",
     "doors/hole.py": "import collector.hole\n",
     "standalone/hole.py": "import genai_prices\nimport uvicorn\n",
 }

@@ -12,7 +12,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("finops", "ledger", "sql", "doors", "collector", "query_api", "standalone", "grafana")
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-ON_DEMAND = {"apprise_channel": {"apprise"}, "issuer": {"joserfc"}, "issuer_keys": {"joserfc"}}
+ON_DEMAND = {
+    "apprise_channel": {"apprise"},
+    "issuer": {"joserfc"},
+    "issuer_keys": {"joserfc"},
+    "parquet_rows": {"pyarrow"},
+}
 """Modules that look whether an extra is there before they use it."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 

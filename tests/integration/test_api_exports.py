@@ -4,11 +4,15 @@ import asyncio
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import datetime
 from decimal import Decimal
 
 import httpx2
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from exports_world import EVIL, WINDOW, export_ledger
 from integration.test_api_answers import ADMIN, PREFIX, World, world
@@ -26,6 +30,7 @@ from query_api.settings_values import Address
 __all__ = ["world"]
 COSTS, FOCUS = f"{PREFIX}/exports/costs.csv", f"{PREFIX}/exports/focus.csv"
 ASKED = {"window": WINDOW}
+PARQUET = "application/vnd.apache.parquet"
 
 
 @pytest.fixture
@@ -141,6 +146,69 @@ async def rows_by_the_ten_thousand(pool: Pool) -> None:
             f"insert into entries ({columns}) select {many} from entries, generate_series(100, 1100) as n "
             "where revision = 1"
         )
+
+
+async def parquet(api: httpx2.AsyncClient, path: str, **asked: str) -> pq.ParquetFile:
+    answer = await api.get(path, params=ASKED | {"format": "parquet"} | asked)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == PARQUET
+    name = path.rpartition("/")[2].replace(".csv", ".parquet")
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+    return pq.ParquetFile(io.BytesIO(answer.content))
+
+
+EXPORTS = [(COSTS, {}), *((FOCUS, {"version": version, "grain": "call"}) for version in VERSIONS)]
+
+
+@pytest.mark.parametrize(("path", "asked"), [*EXPORTS, (FOCUS, {"grain": "agentDay", "unpriced": "omit"})])
+async def test_parquet_has_the_rows_of_csv_with_types(
+    api: httpx2.AsyncClient, path: str, asked: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("query_api.parquet_rows.GROUP_ROWS", 7)
+    monkeypatch.setattr("ledger.exports.ROWS_AT_ONCE", 5)
+    lines, file = await table(api, path, **asked), await parquet(api, path, **asked)
+    assert file.num_row_groups > 2
+    told = file.read().to_pylist()
+    assert len(told) == len(lines) == file.metadata.num_rows
+    for line, row in zip(lines, told, strict=True):
+        assert line.keys() == row.keys()
+        for name, value in row.items():
+            if isinstance(value, Decimal):
+                assert Decimal(line[name]) == value
+            elif isinstance(value, str):  # only spreadsheets need an apostrophe in front of a formula
+                assert line[name].removeprefix("'") == value.removeprefix("'")
+            else:
+                assert line[name] == str(csv_text.cell(value)), name
+    money = [field for field in file.schema_arrow if field.name.endswith(("Usd", "Cost", "Price", "Quantity"))]
+    assert money
+    assert all(pa.types.is_decimal128(field.type) for field in money)
+    started = file.schema_arrow.field("eventTime" if path == COSTS else "ChargePeriodStart")
+    assert started.type == pa.timestamp("us", tz="UTC")
+
+
+async def test_parquet_can_be_asked_for_by_what_is_accepted(api: httpx2.AsyncClient) -> None:
+    wanted = {"*/*": "text/csv", PARQUET: PARQUET, f"{PARQUET}, text/csv": "text/csv", "application/json": "text/csv"}
+    for accept, media_type in wanted.items():
+        answer = await api.get(COSTS, params=ASKED, headers={"Accept": accept})
+        assert answer.headers["content-type"].startswith(media_type)
+    plain = await api.get(COSTS, params=ASKED | {"format": "csv"}, headers={"Accept": PARQUET})
+    assert plain.headers["content-type"].startswith("text/csv")
+    nothing = await parquet(api, COSTS, agentId="nobody")
+    assert (nothing.metadata.num_rows, nothing.schema_arrow.names[0]) == (0, "eventTime")
+
+
+async def test_without_the_extra_parquet_is_refused_by_its_name(
+    api: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("query_api.export_formats.EXTRA", "no_such_module")
+    answer = await api.get(COSTS, params=ASKED | {"format": "parquet"})
+    assert (answer.status_code, "agent-finops[parquet]" in answer.json()["detail"]) == (406, True)
+    assert (await api.get(COSTS, params=ASKED)).status_code == 200
+
+
+def test_nothing_of_the_extra_is_imported_where_nobody_asks_for_parquet() -> None:
+    asked = "import sys, query_api.__main__; sys.exit('pyarrow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False, timeout=60).returncode == 0
 
 
 def test_no_cell_begins_a_formula() -> None:
