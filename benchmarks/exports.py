@@ -15,8 +15,10 @@ import io
 import os
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -50,11 +52,13 @@ def main() -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(description="Measure exports.")
     parser.add_argument("--rows", type=int, default=1_000_000, help="entries in the ledger (default: 1,000,000)")
-    rows = parser.parse_args().rows
+    parser.add_argument("--only", default="", help="exports whose path holds this")
+    asked = parser.parse_args()
+    rows, paths = asked.rows, [path for path in MEASURED if asked.only in path]
     with tempfile.TemporaryDirectory() as directory, EmbeddedPostgres() as postgres:
         url = postgres.start(Path(directory), disposable=True)
         total = asyncio.run(prepared(url, rows))
-        return measured(url, total, max(rows, APPENDED))
+        return measured(url, total, max(rows, APPENDED), paths)
 
 
 async def prepared(url: str, rows: int) -> Decimal:
@@ -85,7 +89,7 @@ async def multiplied(connections: Pool, times: int) -> Decimal:
     return Decimal(str(row[0])).scaleb(-12)
 
 
-def measured(url: str, total: Decimal, rows: int) -> int:
+def measured(url: str, total: Decimal, rows: int, paths: Sequence[str]) -> int:
     """Reads every export; returns the exit status."""
     environment = {
         **os.environ,
@@ -98,7 +102,7 @@ def measured(url: str, total: Decimal, rows: int) -> int:
         assert process.stdout is not None
         try:
             address = process.stdout.readline().split("://")[1].strip()
-            sound = [read(address, path, process.pid, total, rows) for path in MEASURED]
+            sound = [read(address, path, process.pid, total, rows) for path in paths]
         finally:
             process.terminate()
     return 0 if all(sound) else 1
@@ -109,14 +113,10 @@ def read(address: str, path: str, pid: int, total: Decimal, rows: int) -> bool:
     connection = http.client.HTTPConnection(address, timeout=120)
     before, begun = resident_mib(pid), time.perf_counter()
     wanted = f"/api/v1/finops/exports/{path}{WINDOW}"
-    connection.request("GET", wanted, headers={"Authorization": f"Bearer {TOKEN}"})
-    answer = connection.getresponse()
-    marks, size, content = [before], 0, []
-    for piece in pieces(answer):
-        size += len(piece)
-        content.append(piece)
-        if len(marks) < 1 + size // 10_000_000:
-            marks.append(resident_mib(pid))
+    with watched(pid) as marks:
+        connection.request("GET", wanted, headers={"Authorization": f"Bearer {TOKEN}"})
+        content = list(pieces(connection.getresponse()))
+    size = sum(map(len, content))
     seconds = time.perf_counter() - begun
     told, cost = (added if "parquet" in path else summed)(b"".join(content))
     print(
@@ -128,6 +128,22 @@ def read(address: str, path: str, pid: int, total: Decimal, rows: int) -> bool:
         print(f"WRONG: {cost} USD in {told} rows, not {total} in {rows}")
         return False
     return True
+
+
+@contextmanager
+def watched(pid: int) -> Iterator[list[float]]:
+    """The memory of a process, looked at all the time."""
+    marks, over = [resident_mib(pid)], threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            marks.append(resident_mib(pid))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    yield marks
+    over.set()
+    looking.join()
 
 
 def pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
