@@ -16,20 +16,18 @@ from psycopg.errors import DeadlockDetected, UniqueViolation
 
 from finops.call_scopes import CallScopes
 from finops.counting import CallCounter, Search, StoredSpan, TraceKey
-from finops.entries import Entry, entry_of, moved, reversal
+from finops.entries import Entry
 from finops.erasure import ErasedIdentifiers
 from finops.event_time import event_time_ns
-from finops.postings import Posting
 from finops.price_book import PriceBook
-from finops.pricing import price
 from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord
 from finops.trace_node import Node
 from finops.verdicts import Decision
 from ledger import append_rows, arrivals, call_scopes, copy_rows, mapping
-from ledger.append_rows import Kept
 from ledger.engine import keeps_rollups
 from ledger.erased import erased_identifiers
 from ledger.pool import Connection, Pool
+from ledger.settling import Settling
 from sql import query
 
 SHARDS = 64
@@ -47,15 +45,6 @@ class Limits(NamedTuple):
     """How much of open traces is remembered."""
 
     remembered_spans: int = 20_000
-
-
-class _Written(NamedTuple):
-    """What a decision comes to in rows."""
-
-    changed: list[Node]
-    kept: dict[int, Kept]
-    """By the id() of the node."""
-    entries: list[Entry]
 
 
 class Ledger:
@@ -120,14 +109,9 @@ class Ledger:
         came = self._counter.accept(timed)
         await call_scopes.learn(connection, self._scopes, batch)
         await self._restore_copies(connection)
-        decisions = self._counter.decide()
-        written = await self._write_entries(connection, decisions)
-        for node in came.replaced:
-            if id(node) not in written.kept:
-                written.kept[id(node)] = self._kept_alone(node)
-        await append_rows.write_spans(connection, written.changed, came.replaced, written.kept, arrived_ns)
+        settling = await self._settle(connection, self._counter.decide(), came.replaced, arrived_ns)
         outcome = arrivals.outcome_of(batch, rejected, came.fresh, came.redelivered, came.conflicts)
-        counts = arrivals.counts_of(timed, rejected, came.fresh, outcome, self._naive_cost)
+        counts = arrivals.counts_of(timed, rejected, came.fresh, outcome, settling.naive_cost)
         await arrivals.write_intake(connection, counts, rejected, arrived_ns)
         if shards:
             await connection.execute(query("sign_heads"), {"shards": shards, "writer": self._writer})
@@ -174,59 +158,20 @@ class Ledger:
             if not await self._restore(connection, await append_rows.traces_with_copies(connection, search)):
                 return
 
-    async def _write_entries(self, connection: Connection, decisions: Sequence[Decision]) -> _Written:
-        changing = [d.node for d in decisions if d.node.posted is not None and _digest(d.posting) != d.node.posted]
-        standing = await append_rows.standing(connection, changing)
-        written = _Written([], {}, [])
-        for decision in decisions:
-            self._settle(decision, standing.get(id(decision.node)), written)
-        if written.entries:
-            await append_rows.copy_rows(connection, "copy_entries", copy_rows.entries(written.entries))
-            await self._write_sums(connection, written.entries)
-        return written
-
-    def _settle(self, decision: Decision, old: Entry | None, written: _Written) -> None:
-        """Brings one span's verdict, and what stands for it in the ledger, to what was decided."""
-        node, posting = decision.node, decision.posting
-        entry = None
-        if (digest := _digest(posting)) != node.posted:
-            if old is not None:
-                node.revision += 1
-                written.entries.append(reversal(old, node.revision))
-            if posting is not None:
-                node.revision += 1
-                entry = self._entry(posting, node, old)
-                written.entries.append(entry)
-            node.posted, node.posted_ns = digest, node.event_ns
-        elif node.stored and (node.verdict, node.reason) == (decision.verdict, decision.reason):
-            return
-        node.verdict, node.reason = decision.verdict, decision.reason
-        written.changed.append(node)
-        written.kept[id(node)] = self._kept(decision, entry)
-
-    def _entry(self, posting: Posting, node: Node, old: Entry | None) -> Entry:
-        """At the price it had where only its belongings changed: history is repriced on purpose only."""
-        same_price = node.posted is not None and node.posted[-12:] == posting.price_digest()
-        if old is not None and same_price:
-            return moved(old, posting, node.revision)
+    async def _settle(
+        self, connection: Connection, decisions: Sequence[Decision], replaced: Sequence[Node], arrived_ns: int
+    ) -> Settling:
+        """Writes what decisions come to. The server takes in rows while the next ones are made."""
         assert self._book is not None
-        book = self._book
-        return entry_of(posting, node.revision, lambda call: price(call, book))
-
-    def _kept(self, decision: Decision, entry: Entry | None) -> Kept:
-        """What is kept with a span beside its verdict: billed, it would cost what stands in the ledger for it."""
-        node, posting = decision.node, decision.posting
-        if decision.verdict == "billed" and entry is not None:
-            return Kept(entry.belongings.org_id, entry.measures.cost_pico)
-        kept = self._kept_alone(node)
-        return kept if posting is None else kept._replace(org_id=posting.org_id)
-
-    def _kept_alone(self, node: Node) -> Kept:
-        return Kept(arrivals.org_of(node.record, node.context), self._naive_cost(node.record, node.event_ns))
-
-    def _naive_cost(self, record: SpanRecord, event_ns: int) -> int | None:
-        assert self._book is not None
-        return arrivals.naive_cost(record, event_ns, self._book)
+        settling = Settling(decisions, self._book)
+        standing = await append_rows.standing(connection, settling.corrected())
+        pieces = map(copy_rows.entries, settling.settle(standing))
+        await append_rows.copy_pieces(connection, "copy_entries", pieces)
+        settling.keep(replaced)
+        await append_rows.write_spans(connection, settling.changed, replaced, settling.kept, arrived_ns)
+        if settling.entries:
+            await self._write_sums(connection, settling.entries)
+        return settling
 
     async def _write_sums(self, connection: Connection, entries: Sequence[Entry]) -> None:
         if self._rollups is None:
@@ -247,10 +192,6 @@ class Ledger:
 def shard_of(tenant: str) -> int:
     """The row of append_heads that orders a tenant's appends."""
     return crc32(tenant.encode()) % SHARDS
-
-
-def _digest(posting: Posting | None) -> bytes | None:
-    return None if posting is None else posting.digests()
 
 
 def _trace_keys(batch: Iterable[SpanRecord]) -> set[TraceKey]:

@@ -1,8 +1,8 @@
 """Rows of the append in and out: what stands, what may be a copy, spans."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final
 
 from psycopg.types.json import Jsonb
 
@@ -12,7 +12,11 @@ from finops.trace_node import Node
 from ledger import copy_rows as binary
 from ledger import mapping, sums
 from ledger.pool import Connection
+from ledger.settling import Kept
 from sql import query
+
+SPANS_AT_ONCE: Final = 128
+"""Rows made before they are sent."""
 
 
 async def traces_with_copies(connection: Connection, search: Search) -> set[TraceKey]:
@@ -73,10 +77,16 @@ async def standing(connection: Connection, nodes: Sequence[Node]) -> dict[int, E
     return {id(node): found[identity] for node, identity in zip(nodes, identities, strict=True)}
 
 
-async def copy_rows(connection: Connection, statement: str, rows: bytes) -> None:
-    """``rows`` as ``ledger.copy_rows`` makes them."""
+async def copy_pieces(connection: Connection, statement: str, pieces: Iterator[bytes]) -> None:
+    """Rows as ``ledger.copy_rows`` makes them, sent as they come: the server works on them while the next are made."""
+    first = next(pieces, None)
+    if first is None:
+        return
     async with connection.cursor().copy(query(statement)) as copy:
-        await copy.write(rows)
+        await copy.write(binary.HEADER + first)
+        for piece in pieces:
+            await copy.write(piece)
+        await copy.write(binary.TRAILER)
 
 
 async def add_sums(connection: Connection, entries: Sequence[Entry], *, rollups: bool) -> None:
@@ -90,13 +100,6 @@ async def add_sums(connection: Connection, entries: Sequence[Entry], *, rollups:
     columns = sums.slots(groups)
     if columns["slot"]:
         await connection.execute(query("add_slots"), columns)
-
-
-class Kept(NamedTuple):
-    """What is kept with a span beside what it says and its verdict."""
-
-    org_id: str
-    would_cost_pico: int | None
 
 
 def _span_row(node: Node, kept: Kept, arrived: datetime) -> tuple[object, ...]:
@@ -126,16 +129,18 @@ async def write_spans(
     connection: Connection,
     changed: Sequence[Node],
     replaced: Sequence[Node],
-    kept: dict[int, Kept],
+    kept: Mapping[int, Kept],
     arrived_ns: int,
 ) -> None:
     """Keeps new spans and new verdicts. ``kept`` is by the id() of the node."""
-    moment = mapping.time_of(arrived_ns)
     fresh = [node for node in changed if not node.stored]
     known = {id(node): node for node in (*changed, *replaced) if node.stored}
     if fresh:
-        await copy_rows(connection, "copy_spans", binary.spans(((node, *kept[id(node)]) for node in fresh), moment))
+        parts = (fresh[first : first + SPANS_AT_ONCE] for first in range(0, len(fresh), SPANS_AT_ONCE))
+        pieces = (binary.spans(part, kept, arrived_ns) for part in parts)
+        await copy_pieces(connection, "copy_spans", pieces)
     if known:
+        moment = mapping.time_of(arrived_ns)
         known_rows = [_span_row(node, kept[id(node)], moment) for node in known.values()]
         columns = {name: [row[at] for row in known_rows] for at, name in enumerate(mapping.SPAN_COLUMNS)}
         columns["facts"] = [None if facts is None else Jsonb(facts) for facts in columns["facts"]]

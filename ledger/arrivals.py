@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from finops.postings import DEFAULT_ORG
-from finops.price_book import PriceBook
-from finops.pricing import CallFacts, Priced, price
 from finops.spans import AppendOutcome, Rejected, SpanClass, SpanRecord
-from finops.trace_node import NO_CONTEXT, Context, Node
+from finops.trace_node import Node
 from ledger import mapping
 from ledger.pool import Connection
+from ledger.settling import org_of
 from ledger.sums import QUARTER_HOUR_NS
 from sql import query
 
@@ -35,30 +34,6 @@ class Counted(NamedTuple):
 
 Counts = dict[tuple[str, str], Counted]
 """By organisation and outcome."""
-
-
-def org_of(record: SpanRecord, context: Context = NO_CONTEXT) -> str:
-    """Whose span it is, as far as it, its ancestors (``context``) and its resource say."""
-    return record.tenant or context.org or record.own.org or record.resource.org or DEFAULT_ORG
-
-
-def naive_cost(record: SpanRecord, event_ns: int, book: PriceBook) -> int | None:
-    """What a naive sum over spans adds for this one, in pico-USD; None: no usage stated, or no price."""
-    if record.usage is None:
-        return None
-    facts = CallFacts(
-        record.tenant or record.own.org or record.resource.org or "",
-        record.provider,
-        record.request_model,
-        record.response_model,
-        record.operation,
-        record.usage,
-        record.start_ns or event_ns,
-        record.service_tier,
-        record.batch,
-    )
-    priced = price(facts, book)
-    return priced.cost_pico if isinstance(priced, Priced) else None
 
 
 def outcome_of(

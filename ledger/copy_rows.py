@@ -1,11 +1,10 @@
 """Rows of entries and spans in PostgreSQL's binary COPY format, made of a few large pieces instead of field by field.
 
 The order of the columns is ``mapping``'s. What repeats from row to row, who an entry belongs to, is written once and
-remembered; numbers of fixed width are packed together.
+remembered; numbers of fixed width are packed together. A COPY is ``HEADER``, any number of rows, and ``TRAILER``.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from struct import Struct
 from typing import Final
@@ -13,9 +12,10 @@ from typing import Final
 import msgspec
 
 from finops.entries import Belongings, Entry, Measures
-from finops.entry_terms import kept
+from finops.entry_terms import kept as kept_terms
 from finops.trace_node import Node
 from ledger import mapping
+from ledger.settling import Kept
 
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER: Final = b"\xff\xff"
@@ -40,13 +40,13 @@ _SPAN_START: Final = len(mapping.SPAN_COLUMNS).to_bytes(2)
 
 
 def entries(rows: Iterable[Entry]) -> bytes:
-    """The whole COPY of some entries."""
-    return b"".join((HEADER, *map(_entry, rows), TRAILER))
+    """Some rows of the COPY of entries."""
+    return b"".join([_entry(row) for row in rows])
 
 
 def _entry(entry: Entry) -> bytes:
     event_ns, tenant, trace_id, span_id, revision, belongings, measures, rate_version, detail = entry
-    terms = kept(detail, measures, event_ns)
+    terms = kept_terms(detail, measures, event_ns)
     return b"".join(
         (
             _entry_start(_ENTRY_FIELDS, 8, event_ns // 1000 - EPOCH_MICROSECONDS),
@@ -83,14 +83,14 @@ def _number(value: int | None, width: int) -> bytes:
     return _NULL if value is None else _length(width) + value.to_bytes(width, signed=True)
 
 
-def spans(rows: Iterable[tuple[Node, str, int | None]], arrived: datetime) -> bytes:
-    """The whole COPY of new spans, each with its organisation and what it would cost."""
-    arrived_us = mapping.ns_of(arrived) // 1000 - EPOCH_MICROSECONDS
-    return b"".join((HEADER, *[_span(*row, arrived_us) for row in rows], TRAILER))
+def spans(nodes: Iterable[Node], kept: Mapping[int, Kept], arrived_ns: int) -> bytes:
+    """Some rows of the COPY of new spans. ``kept`` is by the id() of the node."""
+    arrived_us = arrived_ns // 1000 - EPOCH_MICROSECONDS
+    return b"".join([_span(node, kept[id(node)], arrived_us) for node in nodes])
 
 
-def _span(node: Node, org_id: str, would_cost_pico: int | None, arrived_us: int) -> bytes:
-    record = node.record
+def _span(node: Node, kept: Kept, arrived_us: int) -> bytes:
+    record, would_cost_pico = node.record, kept.would_cost_pico
     return b"".join(
         (
             _SPAN_START,
@@ -108,7 +108,7 @@ def _span(node: Node, org_id: str, would_cost_pico: int | None, arrived_us: int)
             _int(4, node.revision),
             _blob(node.posted),
             _NULL if would_cost_pico is None else _bigint(8, would_cost_pico),
-            _text(org_id),
+            _text(kept.org_id),
         )
     )
 

@@ -74,7 +74,7 @@ async def correct(connection: Connection, pairs: Sequence[tuple[Entry, Entry]], 
     entries = corrections(pairs)
     if not entries:
         return
-    await append_rows.copy_rows(connection, "copy_entries", copy_rows.entries(entries))
+    await append_rows.copy_pieces(connection, "copy_entries", iter([copy_rows.entries(entries)]))
     await append_rows.add_sums(connection, entries, rollups=await keeps_rollups(connection))
     standing = [entry for entry in entries if entry.measures.calls > 0 or entry.measures.cache_hits > 0]
     await connection.execute(
