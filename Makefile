@@ -86,7 +86,7 @@ bench: setup  ## Measure what is claimed: speeds, memory, reports, storage (minu
 
 compiled: build/compiled/.made  ## The hot modules compiled by mypyc into build/compiled (takes a C compiler and a minute)
 
-build/compiled/.made: $(STAMP) hatch_build.py pyproject.toml $(wildcard finops/*.py collector/*.py)
+build/compiled/.made: $(STAMP) hatch_build.py pyproject.toml $(wildcard finops/*.py collector/*.py ledger/*.py)
 	@rm -rf build/compiled && mkdir -p build/compiled
 	@FINOPS_COMPILE=1 $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/compiled .
 	@$(BIN)/python -m zipfile -e build/compiled/*.whl build/compiled && rm build/compiled/*.whl && touch $@

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
+from collector.heap import keep_little
 from collector.ledger_thread import LedgerElsewhere, LedgerThread
 from collector.log_format import JsonLines, where
 from collector.pipeline import DECODERS, Clock
@@ -185,6 +186,7 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
         print("usage: python -m collector [--check]", file=sys.stderr)
         return BAD_SETTINGS
     start_logging()
+    keep_little()
     gc.disable()  # collector.tidying does it, a little at a time
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(run(settings))

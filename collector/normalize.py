@@ -40,6 +40,10 @@ _BY_CLASS: Final = {
 }  # fmt: skip
 
 
+_new = tuple.__new__
+"""Makes a named tuple without naming its fields: half the time."""
+
+
 class Sender(NamedTuple):
     """What a resource says of all its spans."""
 
@@ -97,7 +101,7 @@ def normalize(frame: SpanFrame, emitter: Emitter, said: Said) -> SpanRecord | Re
     tool = tool_of(plan, said, frame.name) if span_class is SpanClass.TOOL else None
     # Not the span's own name: an application may have written a prompt into it.
     label = " ".join(filter(None, (operation, tool or request_model or response_model or agent)))[:NAME_CHARACTERS_MAX]
-    return SpanRecord(
+    return _new(SpanRecord, (
         frame.tenant, frame.trace_id, frame.span_id, frame.parent_id, span_class, start_ns, frame.end_ns,
         label, emitter.scope, plan.dialect, own, frame.sender.dimensions, frame.sender.service,
         operation, name, request_model, response_model, response_id,
@@ -107,7 +111,7 @@ def normalize(frame: SpanFrame, emitter: Emitter, said: Said) -> SpanRecord | Re
         cache_hit_of(plan, said) if plan.cache_said else None, tier, said.get(plan.processing) == "batch",
         frame.error,
         reported_cost_of(plan, said) if plan.cost_said else None, settled.flags,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _plain(frame: SpanFrame, emitter: Emitter, plan: Plan, said: Said) -> SpanRecord:

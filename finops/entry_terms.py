@@ -8,8 +8,11 @@ read is always what was written.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from finops.entries import Measures
+from finops.entries import Entry, Measures, Price, call_facts, entry_of, priced_entry, start_ns
 from finops.money import amount_pico
+from finops.postings import Posting
+from finops.pricing import Priced
+from finops.usage import TokenUsage
 
 _LINES, _RATES, _START = "lines", "rates", "startNs"
 _TEXT_KINDS = ("input", "cached", "cacheWrite5m", "cacheWrite1h", "output", "reasoning", "request")
@@ -22,6 +25,79 @@ class Terms(NamedTuple):
     start_lag_us: int | None
     """Microseconds from the start of the call, by which it is priced, to its event time; None: nothing was priced."""
     detail: dict[str, object] | None
+
+
+class How(NamedTuple):
+    """All of a detail that repeats from call to call: how the price of a call of text was made."""
+
+    provider: str | None
+    request_model: str | None
+    response_model: str | None
+    service_tier: str | None
+    batch: bool
+    flags: tuple[str, ...]
+    source: str
+    match_rule: str
+    tier: str
+    rates: tuple[tuple[str, int], ...]
+    """Kind of token and femto-USD, in the order of the lines."""
+
+    def detail(self) -> dict[str, object]:
+        """As it is kept."""
+        said: dict[str, object] = {
+            "statedProvider": self.provider,
+            "requestModel": self.request_model,
+            "responseModel": self.response_model,
+            "serviceTier": self.service_tier,
+            "batch": self.batch,
+            "flags": sorted(set(self.flags)),
+        }
+        made = {"source": self.source, "matchRule": self.match_rule, "tier": self.tier, _RATES: dict(self.rates)}
+        return {name: value for name, value in said.items() if value} | made
+
+
+class Written(NamedTuple):
+    """An entry about to be kept. Where ``how`` is said, it stands for the detail, which the entry leaves out."""
+
+    entry: Entry
+    start_lag_us: int | None = None
+    how: How | None = None
+
+
+_MOST = TokenUsage()[6:]
+"""Audio, images and searches of most calls."""
+
+
+def written(posting: Posting, revision: int, price: Price) -> Written:
+    """The entry of a posting at today's rates, with its detail in the form that is cheapest to keep."""
+    usage = posting.usage
+    if usage is None or not posting.calls or posting.cache_hit is not None or usage[6:] != _MOST:
+        return Written(entry_of(posting, revision, price))
+    priced = price(call_facts(posting))
+    if not isinstance(priced, Priced) or not start_ns(posting) or not _is_text(priced):
+        return Written(entry_of(posting, revision, lambda call: priced))
+    lag = posting.event_ns // 1000 - start_ns(posting) // 1000
+    return Written(priced_entry(posting, revision, priced), lag, _how(posting, priced))
+
+
+def _is_text(priced: Priced) -> bool:
+    """Whether the lines follow from the counts and the rates."""
+    return bool(priced.lines) and priced.lines[-1].kind != "request"
+
+
+def _how(posting: Posting, priced: Priced) -> How:
+    return How(
+        posting.provider,
+        posting.request_model,
+        posting.response_model,
+        posting.service_tier,
+        posting.batch,
+        posting.flags + priced.flags,
+        priced.source,
+        priced.match_rule,
+        priced.tier,
+        tuple([(line.kind, line.rate_femto) for line in priced.lines]),
+    )
 
 
 def kept(detail: Mapping[str, object] | None, measures: Measures, event_ns: int) -> Terms:

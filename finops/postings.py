@@ -56,7 +56,7 @@ class Posting(NamedTuple):
         usage = self.usage
         if usage is None:
             return _digest(tuple(self)) + _digest(_priced_by(self))
-        words = _Words(repr(usage))
+        words = _Words(_USAGE_TEXT % usage)
         return _digest((*self[:_USAGE], words, *self[_USAGE + 1 :])) + _digest(_priced_by(self, words))
 
 
@@ -73,6 +73,10 @@ class _Words:
 
 
 _USAGE = Posting._fields.index("usage")
+_USAGE_TEXT = f"TokenUsage({', '.join(f'{name}=%r' for name in TokenUsage._fields)})"
+"""Its repr."""
+_new = tuple.__new__
+"""Makes a named tuple without naming its fields: half the time."""
 
 
 def _digest(said: tuple[object, ...]) -> bytes:
@@ -174,32 +178,35 @@ def _stated_alone(node: Node, calls: int, usage: TokenUsage | None) -> Posting:
     request, response = record.request_model, record.response_model
     if request is None and response is None:
         request = context.model
-    return Posting(
-        record.tenant,
-        record.trace_id,
-        record.span_id,
-        node.event_ns,
-        record.start_ns,
-        record.tenant or context.org or resource.org or DEFAULT_ORG,
-        context.team or resource.team or "",
-        context.agent or resource.agent or record.service or UNKNOWN_AGENT,
-        context.session or resource.session or record.trace_id.hex(),
-        context.user or resource.user or "",
-        context.environment or resource.environment or "",
-        record.service,
-        record.provider or context.provider,
-        request,
-        response,
-        record.operation,
-        calls,
-        0,
-        0,
-        usage,
-        record.cache_hit,
-        record.service_tier,
-        record.batch,
-        record.reported_cost_pico_usd,
-        _flags(node) if node.children else record.flags,
+    return _new(
+        Posting,
+        (
+            record.tenant,
+            record.trace_id,
+            record.span_id,
+            node.event_ns,
+            record.start_ns,
+            record.tenant or context.org or resource.org or DEFAULT_ORG,
+            context.team or resource.team or "",
+            context.agent or resource.agent or record.service or UNKNOWN_AGENT,
+            context.session or resource.session or record.trace_id.hex(),
+            context.user or resource.user or "",
+            context.environment or resource.environment or "",
+            record.service,
+            record.provider or context.provider,
+            request,
+            response,
+            record.operation,
+            calls,
+            0,
+            0,
+            usage,
+            record.cache_hit,
+            record.service_tier,
+            record.batch,
+            record.reported_cost_pico_usd,
+            _flags(node) if node.children else record.flags,
+        ),
     )
 
 

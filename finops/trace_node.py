@@ -146,19 +146,26 @@ def context_of(node: Node) -> Context:
         tool = None
         if record.usage is not None:
             inside = node
-    return Context(
-        own.org or above.org,
-        own.team or above.team,
-        own.agent or above.agent,
-        own.session or above.session,
-        own.user or above.user,
-        own.environment or above.environment,
-        record.provider or above.provider,
-        record.response_model or record.request_model or above.model,
-        inside,
-        run,
-        tool,
+    return _new(
+        Context,
+        (
+            own.org or above.org,
+            own.team or above.team,
+            own.agent or above.agent,
+            own.session or above.session,
+            own.user or above.user,
+            own.environment or above.environment,
+            record.provider or above.provider,
+            record.response_model or record.request_model or above.model,
+            inside,
+            run,
+            tool,
+        ),
     )
+
+
+_new = tuple.__new__
+"""Makes a named tuple without naming its fields: half the time."""
 
 
 def lies_below(node: Node) -> int:

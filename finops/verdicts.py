@@ -18,6 +18,10 @@ class Decision(NamedTuple):
     posting: Posting | None
 
 
+_new = tuple.__new__
+"""Makes a named tuple without naming its fields: half the time."""
+
+
 def suppressed(node: Node) -> Decision | None:
     """The verdict of a call that takes no part in the competition of copies, or None."""
     record = node.record
@@ -46,7 +50,7 @@ def decide_call(call: Call) -> Iterator[Decision]:
     else:
         records = len(call.copies)
         reason = f"the most detailed of {records} records of the call" if records > 1 else "the only record of the call"
-        yield Decision(winner, "billed", reason, call_posting(call))
+        yield _new(Decision, (winner, "billed", reason, call_posting(call)))
     if len(call.copies) == 1 and not call.replays:
         return
     billed = f"span {record.span_id.hex()} of trace {record.trace_id.hex()}"

@@ -16,7 +16,6 @@ from psycopg.errors import DeadlockDetected, UniqueViolation
 
 from finops.call_scopes import CallScopes
 from finops.counting import CallCounter, Search, StoredSpan, TraceKey
-from finops.entries import Entry
 from finops.erasure import ErasedIdentifiers
 from finops.event_time import event_time_ns
 from finops.price_book import PriceBook
@@ -112,9 +111,14 @@ class Ledger:
         settling = await self._settle(connection, self._counter.decide(), came.replaced, arrived_ns)
         outcome = arrivals.outcome_of(batch, rejected, came.fresh, came.redelivered, came.conflicts)
         counts = arrivals.counts_of(timed, rejected, came.fresh, outcome, settling.naive_cost)
-        await arrivals.write_intake(connection, counts, rejected, arrived_ns)
-        if shards:
-            await connection.execute(query("sign_heads"), {"shards": shards, "writer": self._writer})
+        if self._rollups is None:
+            self._rollups = await keeps_rollups(connection)
+        # One after the other without waiting for answers in between.
+        async with connection.pipeline():
+            await append_rows.add_sums(connection, [line.entry for line in settling.entries], rollups=self._rollups)
+            await arrivals.write_intake(connection, counts, rejected, arrived_ns)
+            if shards:
+                await connection.execute(query("sign_heads"), {"shards": shards, "writer": self._writer})
         return outcome
 
     async def _lock(self, connection: Connection, tenants: Iterable[str]) -> list[int]:
@@ -169,14 +173,7 @@ class Ledger:
         await append_rows.copy_pieces(connection, "copy_entries", pieces)
         settling.keep(replaced)
         await append_rows.write_spans(connection, settling.changed, replaced, settling.kept, arrived_ns)
-        if settling.entries:
-            await self._write_sums(connection, settling.entries)
         return settling
-
-    async def _write_sums(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        if self._rollups is None:
-            self._rollups = await keeps_rollups(connection)
-        await append_rows.add_sums(connection, entries, rollups=self._rollups)
 
     def _evict(self) -> None:
         """Forgets the traces longest unused, down to the limit."""

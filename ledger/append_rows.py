@@ -93,8 +93,9 @@ async def add_sums(connection: Connection, entries: Sequence[Entry], *, rollups:
     """Adds entries to the ``rollups``, unless the engine does that by itself, and to the slots of their sessions."""
     groups = sums.groups(entries)
     if rollups:
-        for name, width in (("add_usage_15m", sums.QUARTER_HOUR_NS), ("add_usage_1d", sums.DAY_NS)):
-            columns = sums.rollup(groups, width)
+        quarters = sums.rollup(groups, sums.QUARTER_HOUR_NS)
+        for name, found in (("add_usage_15m", quarters), ("add_usage_1d", sums.wider(quarters, sums.DAY_NS))):
+            columns = sums.columns(found)
             if columns["bucket"]:
                 await connection.execute(query(name), columns)
     columns = sums.slots(groups)

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from finops.entries import Belongings, Entry, Measures
+from finops.entries import Belongings, Measures
+from finops.entry_terms import How, Written
 from finops.entry_terms import kept as kept_terms
 from finops.trace_node import Node
 from ledger import mapping
@@ -31,22 +32,27 @@ _int: Final = Struct(">ii").pack
 _entry_start: Final = Struct(">hiq").pack
 _json_start: Final = Struct(">iB").pack
 _kinds: Final = ["i" if name.endswith(("calls", "runs", "hits")) else "q" for name in Measures._fields[:-1]]
-_widths: Final = [4 if kind == "i" else 8 for kind in _kinds]
-_template: Final = [word for width in _widths for word in (width, 0)]
 _measures: Final = Struct(">" + "".join(f"i{kind}" for kind in _kinds)).pack
+_cost_at: Final = sum(8 if kind == "i" else 12 for kind in _kinds[: Measures._fields.index("cost_pico")])
+"""Where in a row of known measures the cost is."""
 _span_middle: Final = Struct(">ihiqiq").pack
 _ENTRY_FIELDS: Final = len(mapping.ENTRY_COLUMNS)
 _SPAN_START: Final = len(mapping.SPAN_COLUMNS).to_bytes(2)
 
 
-def entries(rows: Iterable[Entry]) -> bytes:
+def entries(rows: Iterable[Written]) -> bytes:
     """Some rows of the COPY of entries."""
     return b"".join([_entry(row) for row in rows])
 
 
-def _entry(entry: Entry) -> bytes:
+def _entry(written: Written) -> bytes:
+    entry, start_lag_us, how = written
     event_ns, tenant, trace_id, span_id, revision, belongings, measures, rate_version, detail = entry
-    terms = kept_terms(detail, measures, event_ns)
+    if how is None:
+        start_lag_us, kept = kept_terms(detail, measures, event_ns)
+        terms = _jsonb(kept)
+    else:
+        terms = _how(how)
     return b"".join(
         (
             _entry_start(_ENTRY_FIELDS, 8, event_ns // 1000 - EPOCH_MICROSECONDS),
@@ -57,10 +63,15 @@ def _entry(entry: Entry) -> bytes:
             _belongings(belongings),
             _measured(measures),
             _NULL if rate_version is None else _bigint(8, rate_version),
-            _NULL if terms.start_lag_us is None else _bigint(8, terms.start_lag_us),
-            _jsonb(terms.detail),
+            _NULL if start_lag_us is None else _bigint(8, start_lag_us),
+            terms,
         )
     )
+
+
+@lru_cache(REMEMBERED_MAX)
+def _how(how: How) -> bytes:
+    return _jsonb(how.detail())
 
 
 @lru_cache(REMEMBERED_MAX)
@@ -69,18 +80,18 @@ def _belongings(belongings: Belongings) -> bytes:
 
 
 def _measured(measures: Measures) -> bytes:
-    """The last, what the sender says a call cost, is mostly not said; the others mostly are."""
-    *stated, reported = measures
-    last = _NULL if reported is None else _bigint(8, reported)
-    if None in stated:
-        return b"".join(map(_number, stated, _widths)) + last
-    words = _template.copy()
-    words[1::2] = stated  # type: ignore[assignment]
-    return _measures(*words) + last
-
-
-def _number(value: int | None, width: int) -> bytes:
-    return _NULL if value is None else _length(width) + value.to_bytes(width, signed=True)
+    """Only the cost, and what the sender says a call cost, may be unknown."""
+    (
+        calls, runs, tools, given, cached, written, written_1h, made, thought, cost, unpriced, unmetered, hits,
+        cacheable, saved, semantic, prompt, reported,
+    ) = measures  # fmt: skip
+    known = _measures(
+        4, calls, 4, runs, 4, tools, 8, given, 8, cached, 8, written, 8, written_1h, 8, made, 8, thought, 8, cost or 0,
+        4, unpriced, 4, unmetered, 4, hits, 4, cacheable, 8, saved, 8, semantic, 8, prompt,
+    )  # fmt: skip
+    if cost is None:
+        known = known[:_cost_at] + _NULL + known[_cost_at + 12 :]
+    return known + (_NULL if reported is None else _bigint(8, reported))
 
 
 def spans(nodes: Iterable[Node], kept: Mapping[int, Kept], arrived_ns: int) -> bytes:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from finops.entries import Entry
+from finops.entry_terms import Written
 from finops.reprice import corrections
 from ledger import append_rows, copy_rows, mapping
 from ledger.append import SHARDS, shard_of
@@ -74,7 +75,7 @@ async def correct(connection: Connection, pairs: Sequence[tuple[Entry, Entry]], 
     entries = corrections(pairs)
     if not entries:
         return
-    await append_rows.copy_pieces(connection, "copy_entries", iter([copy_rows.entries(entries)]))
+    await append_rows.copy_pieces(connection, "copy_entries", iter([copy_rows.entries(map(Written, entries))]))
     await append_rows.add_sums(connection, entries, rollups=await keeps_rollups(connection))
     standing = [entry for entry in entries if entry.measures.calls > 0 or entry.measures.cache_hits > 0]
     await connection.execute(

@@ -7,10 +7,11 @@ are made.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from finops.entries import Entry, entry_of, moved, reversal
+from finops.entries import Entry, moved, reversal
+from finops.entry_terms import Written, written
 from finops.postings import DEFAULT_ORG, Posting
 from finops.price_book import PriceBook
-from finops.pricing import CallFacts, Priced, price
+from finops.pricing import CallFacts, Priced, Unpriced, price
 from finops.spans import SpanRecord
 from finops.trace_node import NO_CONTEXT, Context, Node
 from finops.verdicts import Decision
@@ -36,13 +37,13 @@ class Settling:
         """Spans that are new or have another verdict."""
         self.kept: dict[int, Kept] = {}
         """By the id() of the node."""
-        self.entries: list[Entry] = []
+        self.entries: list[Written] = []
 
     def corrected(self) -> list[Node]:
         """The nodes for which another entry will stand than does now."""
         return [d.node for d in self._decisions if d.node.posted is not None and _digest(d.posting) != d.node.posted]
 
-    def settle(self, standing: Mapping[int, Entry]) -> Iterator[list[Entry]]:
+    def settle(self, standing: Mapping[int, Entry]) -> Iterator[list[Written]]:
         """The entries to write, some at a time. ``standing``: what stands for ``corrected``."""
         decisions, entries = self._decisions, self.entries
         for first in range(0, len(decisions), ENTRIES_AT_ONCE):
@@ -65,11 +66,11 @@ class Settling:
         if (digest := _digest(posting)) != node.posted:
             if old is not None:
                 node.revision += 1
-                self.entries.append(reversal(old, node.revision))
+                self.entries.append(Written(reversal(old, node.revision)))
             if posting is not None:
                 node.revision += 1
-                entry = self._entry(posting, node, old)
-                self.entries.append(entry)
+                self.entries.append(self._written(posting, node, old))
+                entry = self.entries[-1].entry
             node.posted, node.posted_ns = digest, node.event_ns
         elif node.stored and node.verdict == decision.verdict and node.reason == decision.reason:
             return
@@ -77,13 +78,14 @@ class Settling:
         self.changed.append(node)
         self.kept[id(node)] = self._kept(decision, entry)
 
-    def _entry(self, posting: Posting, node: Node, old: Entry | None) -> Entry:
+    def _written(self, posting: Posting, node: Node, old: Entry | None) -> Written:
         """At the price it had where only its belongings changed: history is repriced on purpose only."""
-        same_price = node.posted is not None and node.posted[-12:] == posting.price_digest()
-        if old is not None and same_price:
-            return moved(old, posting, node.revision)
-        book = self._book
-        return entry_of(posting, node.revision, lambda call: price(call, book))
+        if old is not None and node.posted is not None and node.posted[-12:] == posting.price_digest():
+            return Written(moved(old, posting, node.revision))
+        return written(posting, node.revision, self._price)
+
+    def _price(self, call: CallFacts) -> Priced | Unpriced:
+        return price(call, self._book)
 
     def _kept(self, decision: Decision, entry: Entry | None) -> Kept:
         """What is kept with a span beside its verdict: billed, it would cost what stands in the ledger for it."""

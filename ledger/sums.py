@@ -45,6 +45,10 @@ _CALLS, _COST, _UNPRICED = (SUM_COLUMNS.index(name) for name in ("calls", "cost_
 _grouped = attrgetter(*GROUP_COLUMNS)
 
 Columns = Mapping[str, list[object]]
+Key = tuple[object, ...]
+"""A bucket's beginning in Unix nanoseconds, and then the ``GROUP_COLUMNS``."""
+Sums = Mapping[Key, tuple[int, ...]]
+"""In the order of ``SUM_COLUMNS``."""
 
 
 class Group(NamedTuple):
@@ -92,25 +96,34 @@ def _added(rows: list[tuple[int, ...]]) -> tuple[int, ...]:
     )
 
 
-def rollup(found: Iterable[Group], width_ns: int) -> Columns:
-    """Sums by bucket of ``width_ns`` and belongings, as columns."""
-    together: dict[tuple[object, ...], list[tuple[int, ...]]] = {}
+def rollup(found: Iterable[Group], width_ns: int) -> Sums:
+    """Sums by bucket of ``width_ns`` and belongings."""
+    together: dict[Key, list[tuple[int, ...]]] = {}
     for group in found:
         key = (group.slot_ns - group.slot_ns % width_ns, *_grouped(group.who))
         together.setdefault(key, []).append(group.sums)
-    return _columns({key: _added(rows) for key, rows in together.items()})
+    return {key: _added(rows) for key, rows in together.items()}
 
 
-def _columns(sums: Mapping[tuple[object, ...], tuple[int, ...]]) -> Columns:
-    names = ("bucket", *GROUP_COLUMNS, *SUM_COLUMNS)
-    columns: dict[str, list[object]] = {name: [] for name in names}
-    for key, values in sums.items():
-        if any(values):
-            bucket = key[0]
-            assert isinstance(bucket, int)
-            for name, value in zip(names, (time_of(bucket), *key[1:], *values), strict=True):
-                columns[name].append(value)
-    return columns
+def wider(sums: Sums, width_ns: int) -> Sums:
+    """The same by larger buckets, which hold the smaller ones whole."""
+    together: dict[Key, list[tuple[int, ...]]] = {}
+    for key, row in sums.items():
+        bucket = _bucket(key)
+        together.setdefault((bucket - bucket % width_ns, *key[1:]), []).append(row)
+    return {key: _added(rows) for key, rows in together.items()}
+
+
+def columns(sums: Sums) -> Columns:
+    """As columns, without what comes to nothing."""
+    rows = [(time_of(_bucket(key)), *key[1:], *values) for key, values in sums.items() if any(values)]
+    return {name: [row[at] for row in rows] for at, name in enumerate(("bucket", *GROUP_COLUMNS, *SUM_COLUMNS))}
+
+
+def _bucket(key: Key) -> int:
+    bucket = key[0]
+    assert isinstance(bucket, int)
+    return bucket
 
 
 def slots(found: Iterable[Group]) -> Columns:

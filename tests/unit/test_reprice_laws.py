@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from repricing_world import NOW, NOW_NS
 
 from finops.entries import entry_of, facts_of_entry, reversal
+from finops.entry_terms import Terms, told, written
 from finops.model_catalogue import Catalogue
 from finops.postings import Posting
 from finops.price_book import PriceBook
@@ -109,3 +110,31 @@ def test_corrections_come_to_the_difference_that_was_shown(story: list[tuple[Pos
         was += change(before, after).before_pico
     assert appended == changes.total.after_pico - changes.total.before_pico
     assert was == changes.total.before_pico == sum(group.before_pico for group in changes.groups.values())
+
+
+TEXT_ALONE = dict.fromkeys(("input_audio_tokens", "output_audio_tokens", "web_searches"), 0)
+
+
+@given(postings(), books(), st.booleans())
+def test_what_is_written_of_an_entry_is_the_entry(posting: Posting, book: PriceBook, text: bool) -> None:
+    """The short way for calls of text comes to the same as the long one."""
+    if text and posting.usage is not None:
+        posting = posting._replace(usage=posting.usage._replace(**TEXT_ALONE))
+    wanted = entry_of(posting, 1, lambda call: price(call, book))
+    entry, lag, how = written(posting, 1, lambda call: price(call, book))
+    if how is None:
+        assert entry == wanted
+        return
+    assert entry.detail is None
+    assert entry._replace(detail=told(Terms(lag, how.detail()), entry.measures, entry.event_ns)) == wanted
+
+
+def test_a_call_of_text_takes_the_short_way() -> None:
+    usage = TokenUsage(input_tokens=1000, output_tokens=10, cached_input_tokens=128)
+    posting = Posting(
+        "", bytes(16), bytes(8), NOW_NS, NOW_NS - 10**9, "acme", "", "clerk", "s", "", "", "shop", "openai", "gpt-4o",
+        "gpt-4o-2024-08-06", "chat", 1, 0, 0, usage, None, None, False, None, (),
+    )  # fmt: skip
+    how = written(posting, 1, lambda call: price(call, PriceBook(CATALOGUE))).how
+    assert how is not None
+    assert [kind for kind, _ in how.rates] == ["input", "cached", "output"]
