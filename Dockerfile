@@ -2,6 +2,7 @@
 #
 #   docker build -t agent-finops .        (or: buildah build -t agent-finops .)
 #
+# The modules that every span passes through are compiled; `--build-arg COMPILE=0` leaves them as they are.
 # Non-root, and nothing is written below /: run it with a read-only root. The embedded PostgreSQL stays out, since in a
 # cluster the ledger is a server of its own; `--build-arg EMBEDDED=1` leaves it in, for `agent-finops up` in one container.
 
@@ -28,9 +29,13 @@ COPY collector collector
 COPY query_api query_api
 COPY standalone standalone
 COPY examples examples
+ARG COMPILE=1
+RUN if [ "$COMPILE" = 1 ]; then apt-get install --yes --no-install-recommends gcc libc6-dev python3-dev; fi
 # Built with the tools of the base: only the runtime's packages are in the image.
 RUN python3 -m venv /builder && /builder/bin/pip install --no-cache-dir --disable-pip-version-check 'hatchling>=1.27' \
-    && /builder/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
+    && if [ "$COMPILE" = 1 ]; then \
+         /builder/bin/pip install --no-cache-dir --disable-pip-version-check 'mypy[mypyc]>=2.0,<3' 'setuptools>=80'; fi \
+    && FINOPS_COMPILE="$COMPILE" /builder/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
     && /opt/finops/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps /wheel/*.whl \
     && /opt/finops/bin/python -m compileall -q /opt/finops/lib \
     && /opt/finops/bin/pip uninstall --yes pip setuptools

@@ -11,8 +11,8 @@ from typing import Any
 
 import collector.__main__ as program
 import finops.pricing
-import ledger.append
 import ledger.pool
+import ledger.settling
 from collector.writer import GroupWriter, Settled
 from finops.counting import Arrivals, CallCounter
 from finops.pricing import Priced
@@ -62,7 +62,7 @@ def float_money() -> None:
         dollars = sum(line.tokens * (line.rate_femto / 1e15) for line in priced.lines)
         return priced._replace(cost_pico=int(dollars * 1e12))
 
-    ledger.append.price = price_in_dollars  # type: ignore[attr-defined, assignment]
+    ledger.settling.price = price_in_dollars  # type: ignore[attr-defined, assignment]
 
 
 def commit_without_waiting() -> None:
