@@ -166,7 +166,6 @@ class Ledger:
         self, connection: Connection, decisions: Sequence[Decision], replaced: Sequence[Node], arrived_ns: int
     ) -> Settling:
         """Writes what decisions come to. The server takes in rows while the next ones are made."""
-        assert self._book is not None
         settling = Settling(decisions, self._book)
         standing = await append_rows.standing(connection, settling.corrected())
         pieces = map(copy_rows.entries, settling.settle(standing))

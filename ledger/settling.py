@@ -28,9 +28,12 @@ class Kept(NamedTuple):
 
 
 class Settling:
-    """The decisions of one append, priced by one book. Writes on their nodes what will stand for them."""
+    """The decisions of one append, priced by one book. Writes on their nodes what will stand for them.
 
-    def __init__(self, decisions: Sequence[Decision], book: PriceBook) -> None:
+    Without any decision there need be no book.
+    """
+
+    def __init__(self, decisions: Sequence[Decision], book: PriceBook | None) -> None:
         self._decisions = decisions
         self._book = book
         self.changed: list[Node] = []
@@ -85,6 +88,7 @@ class Settling:
         return written(posting, node.revision, self._price)
 
     def _price(self, call: CallFacts) -> Priced | Unpriced:
+        assert self._book is not None
         return price(call, self._book)
 
     def _kept(self, decision: Decision, entry: Entry | None) -> Kept:
@@ -100,6 +104,7 @@ class Settling:
 
     def naive_cost(self, record: SpanRecord, event_ns: int) -> int | None:
         """``naive_cost`` by the book of this append."""
+        assert self._book is not None
         return naive_cost(record, event_ns, self._book)
 
 

@@ -256,3 +256,9 @@ async def test_order_replicas_and_forgetting_change_nothing(
         await connection.execute("truncate entries, spans, call_scopes, usage_15m, usage_1d, session_slots, intake")
     await open_ledger().append(spans, [], NOW_NS)
     assert await state(ledger_pool) == pieces
+
+
+async def test_nothing_but_refused_spans_can_come_first(ledger_pool: Pool, open_ledger: Callable[..., Ledger]) -> None:
+    refused = Rejected("bad_usage", "negative", bytes(16), bytes(8))
+    assert await open_ledger().append([], [refused], NOW_NS) == AppendOutcome(received=1, suspense=1)
+    assert await rows(ledger_pool, "select reason from suspense") == [("bad_usage",)]
