@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,19 +25,25 @@ from psycopg import Connection as PlainConnection
 
 from benchmarks.storage_http import over_http
 from benchmarks.storage_world import World, add_day, add_sums, settle
+from finops.blocks import pieces
 from finops.cost_questions import CostQuestion
 from finops.periods import Period, trailing_days
 from finops.reports import NO_FILTERS, Filters
 from finops.time_windows import TimeWindow
-from ledger.costs import question_values
+from ledger.block_calendars import ZONES_MAX, build
+from ledger.blocks import covered
+from ledger.costs import question_values, sums_of
 from ledger.engine import Engine, detect
 from ledger.jobs import autocommit
 from ledger.migrate import migrate
 from ledger.pool import Connection, configure
-from ledger.reports import period_values
+from ledger.reading import Look
+from ledger.refresh import SETTLE, refresh
+from ledger.reports import period_values, whole
 from sql import query
 from standalone.postgres import EmbeddedPostgres
 
+ZONE = "Asia/Kolkata"
 ONE_ORG = NO_FILTERS._replace(orgs=("org-3",))
 CHECKPOINTS = (1, 7, 14, 30, 45, 60, 75, 90)
 RAW = """
@@ -113,7 +119,8 @@ async def measure(url: str, arguments: argparse.Namespace, filled: bool) -> int:
         if not filled:
             await fill(connection, engine, world)
         await weigh(connection)
-        asked = questions(now, world.days, await days_until(connection))
+        await caught_up(connection, engine, now)
+        asked = await questions(connection, now, world.days)
         agree = [await ask(connection, question, arguments.repeat) for question in asked]
     await over_http(url, world.days, arguments.repeat)
     print("every answer equals the entries" if all(agree) else "WRONG: an answer differs from the entries")
@@ -134,7 +141,7 @@ async def fill(connection: Connection, engine: Engine, world: World) -> None:
         if number in CHECKPOINTS:
             week = trailing_days(7, "UTC", day + timedelta(hours=1))
             for title, filters in (("one organisation", ONE_ORG), ("all", NO_FILTERS)):
-                times = await asked(connection, "report_trends", trend_values(week, filters), 15)
+                times = await asked(connection, "report_trends", await trend_values(connection, week, filters), 15)
                 print(f"history {number:>3} days: newest 7 days, {title:<16} {told(times)}", flush=True)
     print(f"filled {rows} calls, {rows / writing:.0f} calls/s", flush=True)
 
@@ -175,46 +182,61 @@ async def weigh(connection: Connection) -> None:
         )
 
 
-async def one(connection: Connection, statement: str) -> tuple[Any, ...]:
+async def one(connection: Connection, statement: str, values: Mapping[str, object] | None = None) -> tuple[Any, ...]:
     """The only row."""
-    row = await (await connection.execute(statement)).fetchone()
+    row = await (await connection.execute(statement, values)).fetchone()
     assert row is not None
     return row
 
 
-async def days_until(connection: Connection) -> datetime | None:
-    """Where the sums by day end, as every report is told."""
-    row = await (await connection.execute(query("report_complete_through"), {"speaks_for": None})).fetchone()
-    assert row is not None
+async def caught_up(connection: Connection, engine: Engine, now: datetime) -> None:
+    """Does what the jobs of the ledger do: refreshes, and sums up what is over, days of a zone included."""
+    if not engine.keeps_rollups:
+        await refresh(connection, now)
+    await connection.execute(query("block_calendar_ask"), {"zone": ZONE, "zones_max": ZONES_MAX})
+    begun, made = time.perf_counter(), 0
+    while some := await build(connection, engine, now, SETTLE):
+        made += some
+    await connection.execute("analyze usage_blocks, blocks")
+    if made:
+        print(f"{made} blocks made in {time.perf_counter() - begun:.1f} s", flush=True)
+
+
+async def seen(connection: Connection) -> Look:
+    """What every report is told."""
+    row = await one(connection, query("report_complete_through"), {"speaks_for": None})
     assert row[2] is None or isinstance(row[2], datetime)
-    return row[2]
+    return Look(connection, row[0], row[1], row[2])
 
 
-def trend_values(period: Period, filters: Filters) -> dict[str, object]:
+async def trend_values(connection: Connection, period: Period, filters: Filters) -> dict[str, object]:
     """As ledger.reports asks."""
-    return period_values(period, filters) | {"starts": list(period.starts)}
+    found = await covered(await seen(connection), pieces(period.starts, period.end, period.zone))
+    return period_values(period, filters, found) | {"starts": list(period.starts)}
 
 
-def questions(now: datetime, days: int, until: datetime | None) -> list[Question]:
+async def questions(connection: Connection, now: datetime, days: int) -> list[Question]:
     """What the targets are about."""
-    utc, india = trailing_days(days, "UTC", now), trailing_days(days, "Asia/Kolkata", now)
-    window = TimeWindow(india.zone, india.start, india.end)
+    utc, zoned = trailing_days(days, "UTC", now), trailing_days(days, ZONE, now)
+    window = TimeWindow(ZONE, zoned.start, zoned.end)
+    ledger = await seen(connection)
 
-    def costs(steps: tuple[datetime, ...]) -> dict[str, object]:
-        asked = CostQuestion(window, frozenset({"agent", "model"}), steps, False, NO_FILTERS, 10_000, True)
-        return question_values(asked, until)
+    async def costs(steps: tuple[datetime, ...]) -> dict[str, object]:
+        asked = CostQuestion(window, frozenset({"agent", "model"}), steps, NO_FILTERS, 1000, True)
+        return question_values(asked, await covered(ledger, sums_of(asked)))
 
     day = "date_bin('1 day', event_time, timestamptz '2000-01-01 00:00:00+00'), org_id, agent_id"
-    trends, by_day = "report_trends", "report_costs_by_sums"
+    trends, by_day, group = "report_trends", "report_costs_by_sums", "agent_id, model_id"
+    by_model = period_values(utc, NO_FILTERS, await covered(ledger, [whole(utc)]))
+    one_org = await trend_values(connection, utc, ONE_ORG)
+    everyone, zone_days = [await trend_values(connection, period, NO_FILTERS) for period in (utc, zoned)]
     return [
-        Question(f"trends {days} d, one organisation", trends, trend_values(utc, ONE_ORG), day, 9, 3),
-        Question(f"trends {days} d, all", trends, trend_values(utc, NO_FILTERS), day, 9, 3),
-        Question(
-            f"by model {days} d", "report_models", period_values(utc, NO_FILTERS, until), "provider, model_id", 8, 2
-        ),
-        Question(f"costs {days} d, Asia/Kolkata", by_day, costs((india.start,)), "agent_id, model_id", 6, 0),
-        Question(f"costs {days} d, Asia/Kolkata by day", by_day, costs(india.starts), "agent_id, model_id", 6, 0),
-        Question(f"trends {days} d, Asia/Kolkata, all", trends, trend_values(india, NO_FILTERS), day, 9, 3),
+        Question(f"trends {days} d, one organisation", trends, one_org, day, 9, 3),
+        Question(f"trends {days} d, all", trends, everyone, day, 9, 3),
+        Question(f"by model {days} d", "report_models", by_model, "provider, model_id", 8, 2),
+        Question(f"costs {days} d, {ZONE}", by_day, await costs((zoned.start,)), group, 6, 0),
+        Question(f"costs {days} d, {ZONE} by day", by_day, await costs(zoned.starts), group, 6, 0),
+        Question(f"trends {days} d, {ZONE}, all", trends, zone_days, day, 9, 3),
     ]
 
 

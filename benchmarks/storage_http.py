@@ -17,6 +17,8 @@ PATHS = (
     "trends?days={days}",
     "allocations/by-model?days={days}",
     "costs?window={days}d&groupBy=agent,model&tz=Asia/Kolkata",
+    "costs?window={days}d&groupBy=agent,model&tz=Asia/Kolkata&step=day&limit=1000",
+    "trends?days={days}&tz=Asia/Kolkata",
 )
 
 

@@ -41,8 +41,6 @@ class CostQuestion(NamedTuple):
     groups: frozenset[str]
     steps: tuple[datetime, ...]
     """First instants; one step where the window is not divided."""
-    by_utc_day: bool
-    """Whether sums by UTC day serve window and steps."""
     filters: Filters
     limit: int
     dearest_first: bool

@@ -39,6 +39,9 @@ LINES = Invariant(
 )
 USAGE_15M = Invariant("usage15m", "I4 I5", "sums by quarter hour are the sums of entries, to the last pico-USD")
 USAGE_1D = Invariant("usage1d", "I4 I5", "sums by day are the sums of entries, to the last pico-USD")
+USAGE_BLOCKS = Invariant(
+    "usageBlocks", "I4 I5", "sums of blocks are those of their quarter hours, to the last pico-USD"
+)
 SLOTS = Invariant(
     "sessionSlots", "I4 I9", "the slots of the sliding windows are the sums of entries, to the last pico-USD"
 )
@@ -57,8 +60,8 @@ RECOUNT = Invariant("recount", "I2", "counting the stored spans again comes to t
 PRICES = Invariant("prices", "I7", "entries cost what the version of the rates they name makes of their tokens")
 
 STORED = (
-    ENTRIES_UNIQUE, STANDING, REVERSALS, LINES, USAGE_15M, USAGE_1D, SLOTS, HEADS, INTAKE, NOT_NEGATIVE, RATES, TENANTS,
-    TOLD_ONCE,
+    ENTRIES_UNIQUE, STANDING, REVERSALS, LINES, USAGE_15M, USAGE_1D, USAGE_BLOCKS, SLOTS, HEADS, INTAKE, NOT_NEGATIVE,
+    RATES, TENANTS, TOLD_ONCE,
 )  # fmt: skip
 """Those that the database can tell by itself."""
 

@@ -34,6 +34,13 @@ def usd(pico: int) -> Decimal:
     return normal if normal.as_tuple().exponent <= 0 else normal.quantize(Decimal(1), context=_EXACT)  # type: ignore[operator]
 
 
+def usd_text(pico: int) -> str:
+    """``usd`` in digits: all of them, no trailing zeros, no exponent. By text alone, since answers have thousands."""
+    whole, part = divmod(abs(pico), PICO_PER_USD)
+    digits = f"{whole}.{part:012}".rstrip("0") if part else str(whole)
+    return f"-{digits}" if pico < 0 else digits
+
+
 def pico(usd_amount: Decimal) -> int:
     """Dollars as pico-USD, rounded half to even."""
     return int(usd_amount.scaleb(12, _EXACT).quantize(Decimal(1), context=_EXACT))

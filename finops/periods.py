@@ -33,12 +33,6 @@ class Period(NamedTuple):
         """First instant of the first day, in UTC."""
         return self.starts[0]
 
-    @property
-    def whole_utc_days(self) -> bool:
-        """Whether every day is a UTC day, so that sums by UTC day serve it."""
-        bounds = (*self.starts, self.end)
-        return all(bound.time() == time.min for bound in bounds)
-
 
 def utc_days_inside(start: datetime, end: datetime, until: datetime | None = None) -> tuple[datetime, datetime]:
     """The whole UTC days between two instants, and before the midnight ``until``: the first's start, the last's end.

@@ -6,7 +6,7 @@ hour step never crosses midnight, so the hours of a day always add up to it. Wha
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -34,11 +34,6 @@ class TimeWindow(NamedTuple):
     zone: str
     start: datetime
     end: datetime
-
-    @property
-    def whole_utc_days(self) -> bool:
-        """Whether sums by UTC day can serve it."""
-        return self.start.time() == time.min and self.end.time() == time.min
 
 
 def read_window(text: str, zone_name: str, now: datetime, days_max: int) -> TimeWindow:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from finops.blocks import Cover, Stretch, lacks_days, pieces
 from finops.cost_questions import GROUPS, CostPage, CostQuestion, CostRow, EntriesGone, Place
-from finops.periods import utc_days_inside
 from finops.reports import Stated
+from ledger.block_calendars import ZONES_MAX, WantedZones
+from ledger.blocks import cover_values, covered
 from ledger.pool import Pool
 from ledger.reading import Look, filter_values, look, totals
 
@@ -24,17 +26,22 @@ _OWN = _WHOLE + 1 + len(GROUPS)
 class CostReport:
     """Answers over one pool; raises ``LedgerUnavailable`` where it cannot, ``EntriesGone`` where it may not."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, zones_max: int = ZONES_MAX) -> None:
         self._pool = pool
+        self._zones = WantedZones(pool, zones_max)
 
     async def costs(self, question: CostQuestion) -> Stated[CostPage]:
         """One page of an answer, and the sums over all its pages."""
         name = "report_costs_by_entries" if question.needs_entries else "report_costs_by_sums"
+        stretches = sums_of(question)
         async with look(self._pool) as ledger:
-            values = question_values(question, ledger.days_until)
+            found = await covered(ledger, stretches)
+            values = question_values(question, found)
             await _refuse_what_is_gone(ledger, question, values)
             rows = await ledger.rows(name, values)
             page = _page(rows, question.limit)._replace(identifiers_since=await _identifiers_since(ledger, question))
+        if lacks_days(stretches, found):
+            await self._zones.want(question.window.zone)
         return Stated(page, ledger.complete_through, ledger.pending_ranges)
 
 
@@ -55,34 +62,46 @@ async def _identifiers_since(ledger: Look, question: CostQuestion) -> datetime |
     return through if through is not None and question.window.start < through else None
 
 
-def question_values(question: CostQuestion, days_until: datetime | None) -> dict[str, Any]:
-    """A question as the queries name it."""
+def sums_of(question: CostQuestion) -> list[Stretch]:
+    """The steps of a question as far as sums answer it; nothing where entries do."""
+    bounds = _whole_quarters(question)
+    if question.needs_entries or bounds.start == bounds.end:
+        return []
+    if len(question.steps) == 1:
+        return [bounds]
+    starts = [bounds.start, *(start for start in question.steps if bounds.start < start < bounds.end)]
+    return pieces(starts, bounds.end, question.window.zone)
+
+
+def _whole_quarters(question: CostQuestion) -> Stretch:
     start, end = question.window.start, question.window.end
-    if question.by_utc_day:
-        sums_start, sums_end = start, end
-        days_start, days_end = utc_days_inside(start, end, days_until)
-    else:
-        sums_start = min(_EPOCH - ((_EPOCH - start) // QUARTER) * QUARTER, end)
-        sums_end = max(_EPOCH + ((end - _EPOCH) // QUARTER) * QUARTER, sums_start)
-        one_step = len(question.steps) == 1
-        days_start, days_end = utc_days_inside(sums_start, sums_end, days_until) if one_step else (sums_end, sums_end)
+    first = min(_EPOCH - ((_EPOCH - start) // QUARTER) * QUARTER, end)
+    return Stretch(first, max(_EPOCH + ((end - _EPOCH) // QUARTER) * QUARTER, first))
+
+
+def question_values(question: CostQuestion, found: Cover) -> dict[str, Any]:
+    """A question, and where its sums are read, as the queries name them."""
+    start, end = question.window.start, question.window.end
+    sums_start, sums_end = _whole_quarters(question)
     after = question.after or Place(0, 0, ("",) * len(GROUPS))
-    return filter_values(question.filters) | {
-        "groups": sorted(question.groups),
-        "starts": list(question.steps),
-        "days_start": days_start,
-        "days_end": days_end,
-        "start": start,
-        "end": end,
-        "sums_start": sums_start,
-        "sums_end": sums_end,
-        "dearest_first": question.dearest_first,
-        "limit": question.limit + 1,
-        "continues": question.after is not None,
-        "after_step": after.step + 1,
-        "after_place": -after.cost_rank if question.dearest_first else 0,
-        **{f"after_{name}": value for name, value in zip(GROUPS, after.names, strict=True)},
-    }
+    return (
+        filter_values(question.filters)
+        | cover_values(found)
+        | {
+            "groups": sorted(question.groups),
+            "starts": list(question.steps),
+            "start": start,
+            "end": end,
+            "sums_start": sums_start,
+            "sums_end": sums_end,
+            "dearest_first": question.dearest_first,
+            "limit": question.limit + 1,
+            "continues": question.after is not None,
+            "after_step": after.step + 1,
+            "after_place": -after.cost_rank if question.dearest_first else 0,
+            **{f"after_{name}": value for name, value in zip(GROUPS, after.names, strict=True)},
+        }
+    )
 
 
 def _page(rows: Sequence[Sequence[Any]], limit: int) -> CostPage:

@@ -6,9 +6,10 @@ from typing import Any
 from finops.coverage import REDELIVERED
 from finops.periods import Period
 from finops.reports import Coverage, Filters, ReportedCost, Stated, UnpricedModel, VerdictCount
+from ledger.blocks import covered
 from ledger.pool import Pool
 from ledger.reading import look, totals
-from ledger.reports import period_values
+from ledger.reports import period_values, whole
 
 
 class CoverageReports:
@@ -20,7 +21,7 @@ class CoverageReports:
     async def coverage(self, period: Period, filters: Filters) -> Stated[Coverage]:
         """Spans by verdict, and spans in suspense, by arrival; calls and unpriced models by event time."""
         async with look(self._pool) as ledger:
-            values = period_values(period, filters, ledger.days_until)
+            values = period_values(period, filters, await covered(ledger, [whole(period)]))
             verdicts = await ledger.rows("report_verdicts", values)
             again = await ledger.row("report_redelivered", values)
             suspense = await ledger.rows("report_suspense", values)

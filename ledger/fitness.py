@@ -16,7 +16,7 @@ Needs = Mapping[str, str]
 """Relation to the privileges needed on it, with commas between."""
 WRITER: Needs = {"append_heads": "SELECT, UPDATE", "entries": "SELECT, INSERT", "spans": "SELECT, INSERT, UPDATE"}
 """What a collector cannot do without."""
-READER: Needs = {"usage_1d": "SELECT", "usage_15m": "SELECT", "entries": "SELECT"}
+READER: Needs = {"usage_1d": "SELECT", "usage_15m": "SELECT", "usage_blocks": "SELECT", "entries": "SELECT"}
 """What a query API cannot do without."""
 
 

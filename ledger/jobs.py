@@ -1,4 +1,5 @@
-"""The ledger's own jobs, done by one leader among all collectors: refreshing sums, and letting go of what is old.
+"""The ledger's own jobs, done by one leader among all collectors: refreshing sums, summing up what is over, and letting
+go of what is old.
 
 The leader is whoever holds an advisory lock; it ends with its connection, so a killed leader is followed at once. Where
 the append keeps the sums itself, there is nothing to refresh.
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from psycopg import Error
 
+from ledger.block_calendars import build
 from ledger.engine import Engine
 from ledger.pool import Connection, configure
 from ledger.refresh import SETTLE, refresh
@@ -44,8 +46,8 @@ class Jobs:
         self._retained_at: datetime | None = None
 
     async def run(self) -> None:
-        """Returns only where there is nothing to do; a database that fails is asked again later."""
-        while self._plan.keep_days or not self._engine.keeps_rollups:
+        """Does not return; a database that fails is asked again later."""
+        while True:
             try:
                 async with await self._connect() as connection:
                     await configure(connection)
@@ -68,6 +70,7 @@ class Jobs:
         now = self._now()
         if not self._engine.keeps_rollups:
             await refresh(connection, now, self._plan.settle)
+        await build(connection, self._engine, now, self._plan.settle)
         due = self._retained_at is None or now - self._retained_at >= RETENTION_EVERY
         if self._plan.keep_days and due and await retain(connection, self._engine, now, self._plan.keep_days):
             self._retained_at = now

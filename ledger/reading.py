@@ -106,4 +106,6 @@ def filter_values(filters: Filters) -> dict[str, object]:
 
 def totals(columns: Sequence[Any]) -> Totals:
     """``Totals`` of eight columns in its order."""
-    return Totals(*(None if value is None else int(value) for value in columns))  # type: ignore[arg-type]
+    if None in columns:
+        return Totals(*(None if value is None else int(value) for value in columns))  # type: ignore[arg-type]
+    return Totals._make(map(int, columns))

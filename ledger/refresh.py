@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from ledger.blocks import sum_again
 from ledger.pool import Connection
 from sql import query
 
@@ -88,7 +89,7 @@ async def _claimed(connection: Connection) -> list[DirtyRange]:
 
 
 async def _refresh_range(connection: Connection, dirty: DirtyRange, known: Progress) -> None:
-    """One range on both levels. What is older than the entries kept is history: its sums are all there is of it."""
+    """One range on every level. What is older than the entries kept is history: its sums are all there is of it."""
     assert known.through is not None
     starts = max(dirty.starts, known.entries_since or dirty.starts)
     for first, end in day_by_day(starts, dirty.ends):
@@ -96,6 +97,7 @@ async def _refresh_range(connection: Connection, dirty: DirtyRange, known: Progr
     last_day = min(floor(dirty.ends + DAY - QUARTER, DAY), floor(known.through, DAY))
     for first, end in day_by_day(floor(starts, DAY), last_day):
         await connection.execute(query("refresh_usage_1d"), {"starts": first, "ends": end})
+    await sum_again(connection, starts, dirty.ends)
     await connection.execute(query("refresh_done"), {"ids": list(dirty.ids)})
 
 

@@ -1,17 +1,21 @@
 """What was spent, by day, agent, model and cache: sums over the rollups, exact, in pico-USD.
 
-Whole UTC days are read from the sums by day, everything else from the quarter hours, which serve every time zone; so
-are the newest days of a period not cut into days, where their sums would only be made when they are read.
+Whole UTC days are read from the sums by day, blocks (``finops.blocks``) from theirs, and everything else from the
+quarter hours, which serve every time zone; so are the newest days, where their sums would only be made when they are
+read.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from finops.periods import Period, hours_of, utc_days_inside
+from finops.blocks import Cover, Stretch, lacks_days, pieces
+from finops.periods import Period, hours_of
 from finops.ratios import share
 from finops.reports import AgentActivity, AgentDay, AgentSpend, CacheStep, Filters, Lifetime, ModelSpend, Stated, Totals
 from finops.roi import CacheMoney
+from ledger.block_calendars import ZONES_MAX, WantedZones
+from ledger.blocks import cover_values, covered
 from ledger.pool import Pool
 from ledger.reading import Row, filter_values, look, reaching, totals
 from ledger.storage_state import storage_state
@@ -25,20 +29,26 @@ DEAREST_SINCE = timedelta(minutes=3)
 class Reports:
     """The cost reports over one pool. Every method raises ``LedgerUnavailable`` where it cannot answer."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, zones_max: int = ZONES_MAX) -> None:
         self._pool = pool
+        self._zones = WantedZones(pool, zones_max)
 
     async def trends(self, period: Period, filters: Filters) -> Stated[list[AgentDay]]:
         """Spend by day and agent; days ascending, then the dearest first."""
+        days = pieces(period.starts, period.end, period.zone)
         async with look(self._pool) as ledger:
-            values = period_values(period, filters) | {"starts": list(period.starts)}
+            found = await covered(ledger, days)
+            values = period_values(period, filters, found) | {"starts": list(period.starts)}
             rows = await ledger.rows("report_trends", values)
+        if lacks_days(days, found):
+            await self._zones.want(period.zone)
         return Stated([_agent_day(period, row) for row in rows], ledger.complete_through, ledger.pending_ranges)
 
     async def allocations(self, period: Period, filters: Filters) -> Stated[list[AgentSpend]]:
         """Spend by agent, the dearest first."""
         async with look(self._pool) as ledger:
-            rows = await ledger.rows("report_allocations", period_values(period, filters, ledger.days_until))
+            found = await covered(ledger, [whole(period)])
+            rows = await ledger.rows("report_allocations", period_values(period, filters, found))
         spent = [totals(row[2:10]) for row in rows]
         answer = [
             AgentSpend(row[0], row[1], own, row[10], row[11], share(own.cost_pico, _priced(spent)))
@@ -49,7 +59,8 @@ class Reports:
     async def models(self, period: Period, filters: Filters) -> Stated[list[ModelSpend]]:
         """Spend by provider and model, the dearest first."""
         async with look(self._pool) as ledger:
-            rows = await ledger.rows("report_models", period_values(period, filters, ledger.days_until))
+            found = await covered(ledger, [whole(period)])
+            rows = await ledger.rows("report_models", period_values(period, filters, found))
         spent = [totals(row[2:10]) for row in rows]
         answer = [
             ModelSpend(row[0], row[1], own, share(own.cost_pico, _priced(spent)))
@@ -60,12 +71,13 @@ class Reports:
     async def cache_impact(self, period: Period, filters: Filters, *, hourly: bool) -> Stated[list[CacheStep]]:
         """What caching did, by day of the period's zone or by hour; steps in which nothing happened are left out."""
         starts = hours_of(period) if hourly else period.starts
-        values = period_values(period, filters) | {
-            "starts": list(starts),
-            "by_utc_day": period.whole_utc_days and not hourly,
-        }
+        steps = pieces(starts, period.end, period.zone)
         async with look(self._pool) as ledger:
+            found = await covered(ledger, steps)
+            values = period_values(period, filters, found) | {"starts": list(starts)}
             rows = await ledger.rows("report_cache_impact", values)
+        if lacks_days(steps, found):
+            await self._zones.want(period.zone)
         answer = [CacheStep(starts[row[0] - 1], row[1], row[2], int(row[3]), _cache_money(row[4:])) for row in rows]
         return Stated(answer, ledger.complete_through, ledger.pending_ranges)
 
@@ -101,16 +113,14 @@ class Reports:
         return await storage_state(self._pool)
 
 
-def period_values(period: Period, filters: Filters, days_until: datetime | None = None) -> dict[str, object]:
-    """A period and filters as the queries name them; sums by day are read before ``days_until``, None: all of them."""
-    days_start, days_end = utc_days_inside(period.start, period.end, days_until)
-    return filter_values(filters) | {
-        "whole_utc_days": period.whole_utc_days,
-        "start": period.start,
-        "end": period.end,
-        "days_start": days_start,
-        "days_end": days_end,
-    }
+def whole(period: Period) -> Stretch:
+    """A period that is not cut into days."""
+    return Stretch(period.start, period.end)
+
+
+def period_values(period: Period, filters: Filters, found: Cover) -> dict[str, object]:
+    """A period, and where its sums are read, and filters as the queries name them."""
+    return filter_values(filters) | {"start": period.start, "end": period.end} | cover_values(found)
 
 
 def _agent_day(period: Period, row: Row) -> AgentDay:

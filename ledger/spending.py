@@ -38,10 +38,14 @@ async def spend_by_member(
     ledger: Look, scope: BudgetScope, each: Dimension | None, span: Span, limit: int = MEMBERS_MAX
 ) -> dict[str, Spend]:
     """What the calls of each member cost, the highest first; members without a call are left out."""
-    values = {**scope._asdict(), **_bounds(span), "each": None if each is None else each.value, "limit": limit}
-    rows = await ledger.rows(_query_of(ledger, scope, each), _lists(values))
+    rows = await ledger.rows(_query_of(ledger, scope, each), spend_values(scope, each, span, limit))
     complete = await _complete(ledger, scope, each, span)
     return {row[0]: Spend(int(row[1]), row[2], row[3], complete) for row in rows}
+
+
+def spend_values(scope: BudgetScope, each: Dimension | None, span: Span, limit: int) -> dict[str, object]:
+    """Who and when, as the queries name it."""
+    return _lists({**scope._asdict(), **_bounds(span), "each": None if each is None else each.value, "limit": limit})
 
 
 async def spend_of_members(

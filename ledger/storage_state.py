@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from finops.blocks import DAY_STEP
 from finops.spans import LedgerUnavailable
 from ledger.engine import EngineUnusable, detect
 from ledger.pool import Pool
@@ -24,6 +25,8 @@ async def storage_state(pool: Pool) -> Mapping[str, object]:
             "completeThrough": str(row[0]).replace(" ", "T").replace("+00:00", "Z"),
             "pendingRanges": row[1],
         }
+        calendars = await (await connection.execute(query("block_calendars"))).fetchall()
+        state["dayZones"] = sorted(str(zone) for zone, step, _ in calendars if step == DAY_STEP)
         if not engine.keeps_rollups:
             rows = await (await connection.execute(query("engine_jobs"))).fetchall()
             state["jobs"] = [_job(*job) for job in rows]

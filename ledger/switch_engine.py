@@ -47,6 +47,7 @@ async def _switch(connection: Connection, progress: Callable[[str], None]) -> li
         raise EngineUnusable(f"entries before {row[0]} are no longer kept, and sums are rebuilt from entries")
     await connection.execute(query("engine_drop_views"))
     await connection.execute(query("engine_drop_rollups"))
+    await connection.execute(query("blocks_restart"))
     instead = [item for item in migrations() if item.engine == TIMESCALE]
     for item in instead:
         progress(f"switching: {item.file_name}")

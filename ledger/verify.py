@@ -32,6 +32,7 @@ QUERIES = {
     invariants.LINES: "verify_lines",
     invariants.USAGE_15M: "verify_usage_15m",
     invariants.USAGE_1D: "verify_usage_1d",
+    invariants.USAGE_BLOCKS: "verify_usage_blocks",
     invariants.SLOTS: "verify_slots",
     invariants.INTAKE: "verify_intake",
     invariants.NOT_NEGATIVE: "verify_not_negative",

@@ -134,7 +134,7 @@ def build(
     courier: Courier,
 ) -> Starlette:
     """The application over open pools; that of the exports is their own, so that they never keep others waiting."""
-    reports, sessions = Reports(connections), SessionReports(connections)
+    reports, sessions = Reports(connections, settings.day_zones_max), SessionReports(connections)
     neighbours = Neighbours(settings.collector_url, settings.provider_urls, settings.docker_host)
     exports, budgets = export_endpoints(settings, connections, exporting), budget_handlers(settings, connections, rates)
     alerts, burn = alert_handlers(connections, courier), burn_handlers(settings, connections)
@@ -144,7 +144,8 @@ def build(
     handlers = Handlers(
         costs=Costs(reports, lambda: started_at),
         general=GeneralCosts(
-            CostReport(connections), Limits(settings.window_days_max, settings.entries_window_days_max)
+            CostReport(connections, settings.day_zones_max),
+            Limits(settings.window_days_max, settings.entries_window_days_max),
         ),
         burn=burn,
         exports=exports,

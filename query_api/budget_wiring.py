@@ -29,7 +29,7 @@ def budget_handlers(settings: Settings, connections: Pool, rates: RateStore) -> 
     return BudgetHandlers(
         budgets=BudgetEndpoints(BudgetStore(connections), desk, settings.budgets_max, uuid4),
         decisions=DecisionEndpoint(desk),
-        forecast=ForecastEndpoint(Reports(connections)),
+        forecast=ForecastEndpoint(Reports(connections, settings.day_zones_max)),
         gauges=BudgetGauges(desk, settings.budget_series_max),
     )
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from finops.access import Grant, Scope
 from finops.reports import Stated
 from query_api.parameters import Parameter, Values
-from query_api.preconditions import Conditions, half, quoted
+from query_api.preconditions import Conditions, half, half_of, quoted
 from query_api.shapes import Schema, Shape
 from query_api.streaming import Pieces
 from query_api.wire import encode
@@ -94,11 +94,12 @@ def costs_told(tree: object, stated: Stated[Rows], but: str = "") -> Answer:
 
     ``but`` is a field of the tree that changes with time alone: the tag leaves it out.
     """
-    tagged = {name: value for name, value in tree.items() if name != but} if isinstance(tree, dict) else tree
+    body = encode(tree)
+    tagged = {name: value for name, value in tree.items() if name != but} if but and isinstance(tree, dict) else None
     headers = {
         "X-Finops-Complete-Through": stated.complete_through.isoformat().replace("+00:00", "Z"),
         "X-Finops-Pending-Ranges": str(stated.pending_ranges),
-        "ETag": quoted(half(tagged)),
+        "ETag": quoted(half_of(body if tagged is None else encode(tagged))),
         "Cache-Control": "private, no-cache",
     }
-    return Answer(encode(tree), headers=headers)
+    return Answer(body, headers=headers)

@@ -32,7 +32,12 @@ class Conditions(NamedTuple):
 
 def half(tree: object) -> str:
     """The tag of a JSON tree, without quotes."""
-    return sha256(encode(tree)).hexdigest()[:HALF_CHARACTERS]
+    return half_of(encode(tree))
+
+
+def half_of(body: bytes) -> str:
+    """The tag of an encoded tree, without quotes."""
+    return sha256(body).hexdigest()[:HALF_CHARACTERS]
 
 
 def quoted(tag: str) -> str:

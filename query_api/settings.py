@@ -84,6 +84,7 @@ class Settings:
     database_wait_seconds: int
     window_days_max: int
     entries_window_days_max: int
+    day_zones_max: int
     requests_per_second: int
     requests_burst: int
     exports_max: int
@@ -191,6 +192,7 @@ VARIABLES: dict[str, Variable] = {
     "entries_window_days_max": Variable(
         "FINOPS_API_ENTRIES_WINDOW_DAYS_MAX", count(1, 36_500), "31", "days, where sums cannot answer"
     ),
+    "day_zones_max": Variable("FINOPS_DAY_ZONES_MAX", count(0, 600), "24", "zones whose days are summed up"),
     "requests_per_second": Variable(
         "FINOPS_API_REQUESTS_PER_SECOND", count(0, 1_000_000), "100", "of one token in the long run; 0: no limit"
     ),

@@ -4,8 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from finops.money import usd
-from query_api.wire import number
+from query_api.wire import money, number
 
 Schema = dict[str, object]
 
@@ -29,7 +28,7 @@ DAY = Kind(_as_is, {"type": "string", "format": "date"})
 INSTANT = Kind(_as_is, {"type": "string", "format": "date-time"})
 NUMBER = Kind(number, {"type": "number"})
 """A Decimal."""
-MONEY = Kind(lambda pico: number(usd(pico)), {"type": "number", "description": "USD, every digit"})
+MONEY = Kind(money, {"type": "number", "description": "USD, every digit"})
 """Whole pico-USD, told in USD."""
 ANY = Kind(_as_is, {})
 
@@ -54,6 +53,16 @@ class Field(NamedTuple):
             return self.kind.render_all(found) if self.many else self.kind.render(found)  # type: ignore[arg-type]
         return self.kind.write(found)
 
+    def column(self, rows: Sequence[object]) -> list[object]:
+        """The JSON values of this field of every row."""
+        if isinstance(self.kind, Shape):
+            return [self.value(row) for row in rows]
+        found = list(map(self.read, rows))
+        if self.kind.write is _as_is:
+            return found
+        write = self.kind.write
+        return [None if value is None else write(value) for value in found]
+
     def schema(self) -> Schema:
         """The JSON Schema of this field."""
         own = self.kind.reference() if isinstance(self.kind, Shape) else self.kind.schema
@@ -73,8 +82,10 @@ class Shape(NamedTuple):
         return {field.name: field.value(row) for field in self.fields}
 
     def render_all(self, rows: Sequence[object]) -> list[dict[str, object]]:
-        """The JSON array of rows."""
-        return [self.render(row) for row in rows]
+        """The JSON array of rows, made field by field, which is several times as fast for thousands of rows."""
+        names = [field.name for field in self.fields]
+        columns = [field.column(rows) for field in self.fields]
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def reference(self) -> Schema:
         """Where the OpenAPI document describes this shape."""

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import msgspec
 
+from finops.money import usd_text
 from query_api.problems import Fault, bad_request
 
 DIGITS_MAX = 400
@@ -18,6 +19,11 @@ _encoder = msgspec.json.Encoder()
 def number(value: Decimal) -> msgspec.Raw:
     """A JSON number with all its digits and no exponent."""
     return msgspec.Raw(format(value, "f").encode())
+
+
+def money(pico: int) -> msgspec.Raw:
+    """Pico-USD as a JSON number of dollars with all its digits."""
+    return msgspec.Raw(usd_text(pico).encode())
 
 
 def encode(tree: object) -> bytes:

@@ -9,16 +9,23 @@ from finops.rates import RatePut, stated_from_k_tokens
 from finops.reprice_requests import RepriceRequest
 from finops.spans import Dimensions, SpanClass, SpanRecord
 from finops.usage import TokenUsage
+from ledger.block_calendars import ZONES_MAX, build
 from ledger.engine import detect
 from ledger.pool import Connection, Pool
 from ledger.rates import RateStore
 from ledger.reading import look
-from ledger.refresh import refresh
+from ledger.refresh import SETTLE, refresh
 from ledger.reprice import Repricing
 from ledger.sums import GROUP_COLUMNS, SUM_COLUMNS
+from sql import query
 
 NOW = datetime(2026, 11, 20, 12, 7, tzinfo=UTC)
-WIDTHS = {"usage_15m": "15 minutes", "usage_1d": "1 day"}
+KEYS = {
+    "usage_15m": {"bucket": "date_bin('15 minutes', event_time, 'epoch')"},
+    "usage_1d": {"bucket": "date_bin('1 day', event_time, 'epoch')"},
+    "usage_blocks": {"starts": "starts", "ends": "ends"},
+}
+"""Tables of sums, and what their time is made of."""
 
 
 def call(number: int, ended: datetime, **changes: Any) -> SpanRecord:
@@ -62,12 +69,13 @@ async def rows(pool: Pool, statement: str) -> list[tuple[Any, ...]]:
 
 async def differing(pool: Pool, table: str, entries: str = "entries") -> list[tuple[Any, ...]]:
     """Groups whose sums are not those of ``entries``; every column is compared."""
-    groups, width = ", ".join(GROUP_COLUMNS), WIDTHS[table]
+    groups, keys = ", ".join(GROUP_COLUMNS), ", ".join(KEYS[table])
     summed = ", ".join(f"coalesce(sum({name}), 0) as {name}" for name in SUM_COLUMNS)
     nonzero = " or ".join(f"{name} <> 0" for name in SUM_COLUMNS)
-    bucket = f"date_bin('{width}', event_time, 'epoch') as bucket"
-    raw = f"select {bucket}, {groups}, {summed} from {entries} every group by bucket, {groups}"
-    kept = f"select bucket, {groups}, {', '.join(SUM_COLUMNS)} from {table}"
+    times = ", ".join(f"{made} as {name}" for name, made in KEYS[table].items())
+    blocks = " join blocks on event_time >= starts and event_time < ends" if table == "usage_blocks" else ""
+    raw = f"select {times}, {groups}, {summed} from {entries} every{blocks} group by {keys}, {groups}"
+    kept = f"select {keys}, {groups}, {', '.join(SUM_COLUMNS)} from {table}"
     return await rows(
         pool,
         f"with raw as ({raw}), kept as ({kept}) select * from ("
@@ -77,13 +85,27 @@ async def differing(pool: Pool, table: str, entries: str = "entries") -> list[tu
 
 
 async def assert_exact(pool: Pool, entries: str = "entries") -> None:
-    for table in WIDTHS:
+    for table in KEYS:
         assert await differing(pool, table, entries) == []
 
 
 async def refreshed(leader: Connection, now: datetime) -> int:
     """A refresh where there is something to refresh at all."""
     return 0 if (await detect(leader)).keeps_rollups else await refresh(leader, now)
+
+
+async def built(leader: Connection, now: datetime) -> int:
+    """Makes every block that is over by now."""
+    engine, made = await detect(leader), 0
+    while some := await build(leader, engine, now, SETTLE):
+        made += some
+    return made
+
+
+async def wanted(leader: Connection, *zones: str) -> None:
+    """Has the days of zones summed up from the next blocks on."""
+    for zone in zones:
+        await leader.execute(query("block_calendar_ask"), {"zone": zone, "zones_max": ZONES_MAX})
 
 
 async def freshness(pool: Pool) -> tuple[datetime, int]:

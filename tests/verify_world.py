@@ -3,7 +3,7 @@
 import random
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from finops.invariants import Check
@@ -12,6 +12,8 @@ from finops.rates import RatePut, StatedRates
 from finops.spans import Dimensions, Rejected, SpanClass, SpanRecord
 from finops.usage import TokenUsage
 from ledger.append import Ledger, Limits
+from ledger.block_calendars import build
+from ledger.engine import detect
 from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.verify import Sample, verify
@@ -104,7 +106,18 @@ async def written(pool: Pool) -> Pool:
             await stated(pool)
         refused = [Rejected("bad_usage", "input_tokens is -5", bytes([at] * 16), bytes([at] * 8))] if at % 3 else []
         await chance.choice(replicas).append(order[at : at + 7], refused, NOW_NS)
+        if at == 140:
+            await summed_up(pool)
     return pool
+
+
+async def summed_up(pool: Pool) -> None:
+    """Blocks are made while more is still to come for them."""
+    async with pool.connection() as connection:
+        await connection.set_autocommit(True)
+        while await build(connection, await detect(connection), NOW + timedelta(days=8), timedelta(0)):
+            pass
+        await connection.set_autocommit(False)
 
 
 async def stated(pool: Pool) -> None:

@@ -87,12 +87,10 @@ class GeneralCosts:
         window, place = self._window(ask), None
         if values["cursor"] is not None:
             window, place = _resumed(values["cursor"], digest, values["tz"])
-        steps, by_utc_day = self._steps(window, values["step"])
         question = CostQuestion(
             window=window,
             groups=frozenset(values["groupBy"]),
-            steps=steps,
-            by_utc_day=by_utc_day,
+            steps=_steps(window, values["step"]),
             filters=filters,
             limit=values["limit"],
             dearest_first=values["order"] == BY_COST,
@@ -113,15 +111,6 @@ class GeneralCosts:
         except BadWindow as bad:
             raise bad_request([Fault("query", "window", str(bad))]) from None
 
-    def _steps(self, window: TimeWindow, step: str | None) -> tuple[tuple[datetime, ...], bool]:
-        if step is None:
-            return (window.start,), window.whole_utc_days
-        try:
-            steps = steps_of(window, step)
-        except BadWindow as bad:
-            raise bad_request([Fault("query", "step", f"the window {bad}")]) from None
-        return steps, window.whole_utc_days and step != "hour" and all(not _within_day(start) for start in steps)
-
     def _refuse_long(self, question: CostQuestion) -> None:
         days_max = self._limits.entries_days_max
         if question.needs_entries and (question.window.end - question.window.start).days > days_max:
@@ -129,9 +118,13 @@ class GeneralCosts:
             raise bad_request([Fault("query", "window", detail)])
 
 
-def _within_day(instant: datetime) -> bool:
-    utc = instant.astimezone(UTC)
-    return (utc.hour, utc.minute, utc.second, utc.microsecond) != (0, 0, 0, 0)
+def _steps(window: TimeWindow, step: str | None) -> tuple[datetime, ...]:
+    if step is None:
+        return (window.start,)
+    try:
+        return steps_of(window, step)
+    except BadWindow as bad:
+        raise bad_request([Fault("query", "step", f"the window {bad}")]) from None
 
 
 def entries_gone(gone: EntriesGone) -> Problem:

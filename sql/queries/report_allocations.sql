@@ -1,20 +1,35 @@
--- Spend by agent over a period: whole UTC days from the sums by day, the edges from the quarter hours.
+-- Spend by agent over a period: whole days and blocks from their sums, what is left from the quarter hours.
 -- Called by ledger.reports.
 with usage as (
-    select bucket, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
-        cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
+    select
+        org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens, cache_write_tokens,
+        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
+    from unnest(%(block_starts)s::timestamptz[], %(block_ends)s::timestamptz[]) as b (starts, ends)
+    join usage_blocks using (starts, ends)
+    union all
+    select
+        org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens, cache_write_tokens,
+        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
     from usage_1d
     where bucket >= %(days_start)s and bucket < %(days_end)s
     union all
-    select bucket, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
-        cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
-    from usage_15m
-    where bucket >= %(start)s and bucket < %(days_start)s
+    select
+        org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens, cache_write_tokens,
+        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
+    from usage_1d
+    where bucket >= %(more_days_start)s and bucket < %(more_days_end)s
     union all
-    select bucket, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
-        cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
+    select
+        org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens, cache_write_tokens,
+        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
     from usage_15m
-    where bucket >= %(days_end)s and bucket < %(end)s
+    where bucket >= %(quarters_start)s and bucket < %(quarters_end)s
+    union all
+    select
+        org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens, cache_write_tokens,
+        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
+    from usage_15m
+    where bucket >= %(more_quarters_start)s and bucket < %(more_quarters_end)s
 )
 select
     org_id,

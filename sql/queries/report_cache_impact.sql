@@ -1,17 +1,38 @@
--- What caching did, by step of time. Called by ledger.reports.
+-- What caching did, by step of time: whole days and blocks from their sums, what is left from the quarter hours.
+-- Called by ledger.reports.
 with usage as (
-    select bucket, org_id, agent_id, model_id, environment, operation, cost_pico, cache_hits, cacheable_calls,
+    select
+        b.starts as at, org_id, agent_id, model_id, environment, operation, cost_pico, cache_hits, cacheable_calls,
+        saved_tokens, semantic_savings_pico, prompt_savings_pico
+    from unnest(%(block_starts)s::timestamptz[], %(block_ends)s::timestamptz[]) as b (starts, ends)
+    join usage_blocks using (starts, ends)
+    union all
+    select
+        bucket as at, org_id, agent_id, model_id, environment, operation, cost_pico, cache_hits, cacheable_calls,
         saved_tokens, semantic_savings_pico, prompt_savings_pico
     from usage_1d
-    where %(by_utc_day)s and bucket >= %(start)s and bucket < %(end)s
+    where bucket >= %(days_start)s and bucket < %(days_end)s
     union all
-    select bucket, org_id, agent_id, model_id, environment, operation, cost_pico, cache_hits, cacheable_calls,
+    select
+        bucket as at, org_id, agent_id, model_id, environment, operation, cost_pico, cache_hits, cacheable_calls,
+        saved_tokens, semantic_savings_pico, prompt_savings_pico
+    from usage_1d
+    where bucket >= %(more_days_start)s and bucket < %(more_days_end)s
+    union all
+    select
+        bucket as at, org_id, agent_id, model_id, environment, operation, cost_pico, cache_hits, cacheable_calls,
         saved_tokens, semantic_savings_pico, prompt_savings_pico
     from usage_15m
-    where not %(by_utc_day)s and bucket >= %(start)s and bucket < %(end)s
+    where bucket >= %(quarters_start)s and bucket < %(quarters_end)s
+    union all
+    select
+        bucket as at, org_id, agent_id, model_id, environment, operation, cost_pico, cache_hits, cacheable_calls,
+        saved_tokens, semantic_savings_pico, prompt_savings_pico
+    from usage_15m
+    where bucket >= %(more_quarters_start)s and bucket < %(more_quarters_end)s
 )
 select
-    width_bucket(bucket, %(starts)s::timestamptz[]) as step_number,
+    width_bucket(at, %(starts)s::timestamptz[]) as step_number,
     sum(cache_hits)::bigint as cache_hits,
     sum(cacheable_calls)::bigint as cacheable_calls,
     sum(saved_tokens) as saved_tokens,

@@ -1,39 +1,53 @@
--- Spend by any groups that the sums have, over any window: whole UTC days from the sums by day, other quarter hours from
--- theirs and the edges of the window from entries. The sums over all pages come with every row; one row without a
+-- Spend by any groups that the sums have, over any window: whole days and blocks from their sums, what is left from the
+-- quarter hours, and the edges of the window from entries. The sums over all pages come with every row; one row without a
 -- group where the page is empty. Called by ledger.costs.
 with usage as (
     select
-        bucket as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment,
-        provider, model_id, operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens,
-        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
+        b.starts as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment, provider, model_id,
+        operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
+    from unnest(%(block_starts)s::timestamptz[], %(block_ends)s::timestamptz[]) as b (starts, ends)
+    join usage_blocks using (starts, ends)
+    union all
+    select
+        bucket as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment, provider, model_id,
+        operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
     from usage_1d
     where bucket >= %(days_start)s and bucket < %(days_end)s
     union all
     select
-        bucket as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment,
-        provider, model_id, operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens,
-        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
-    from usage_15m
-    where bucket >= %(sums_start)s and bucket < %(days_start)s
+        bucket as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment, provider, model_id,
+        operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
+    from usage_1d
+    where bucket >= %(more_days_start)s and bucket < %(more_days_end)s
     union all
     select
-        bucket as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment,
-        provider, model_id, operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens,
-        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
+        bucket as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment, provider, model_id,
+        operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
     from usage_15m
-    where bucket >= %(days_end)s and bucket < %(sums_end)s
+    where bucket >= %(quarters_start)s and bucket < %(quarters_end)s
     union all
     select
-        event_time as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment,
-        provider, model_id, operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens,
-        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
+        bucket as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment, provider, model_id,
+        operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
+    from usage_15m
+    where bucket >= %(more_quarters_start)s and bucket < %(more_quarters_end)s
+    union all
+    select
+        event_time as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment, provider, model_id,
+        operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
     from entries
     where event_time >= %(start)s and event_time < %(sums_start)s
     union all
     select
-        event_time as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment,
-        provider, model_id, operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens,
-        output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
+        event_time as at, org_id, team_id, agent_id, '' as user_id, '' as session_id, environment, provider, model_id,
+        operation, service, calls, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls, unmetered_calls
     from entries
     where event_time >= %(sums_end)s and event_time < %(end)s
 ),

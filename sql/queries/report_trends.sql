@@ -1,18 +1,38 @@
--- Spend by day and agent: sums by day serve whole UTC days, the quarter hours everything else. Called by
+-- Spend by day and agent: whole days and blocks from their sums, what is left from the quarter hours. Called by
 -- ledger.reports.
 with usage as (
-    select bucket, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
+    select
+        b.starts as at, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
+        cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
+    from unnest(%(block_starts)s::timestamptz[], %(block_ends)s::timestamptz[]) as b (starts, ends)
+    join usage_blocks using (starts, ends)
+    union all
+    select
+        bucket as at, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
         cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
     from usage_1d
-    where %(whole_utc_days)s and bucket >= %(start)s and bucket < %(end)s
+    where bucket >= %(days_start)s and bucket < %(days_end)s
     union all
-    select bucket, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
+    select
+        bucket as at, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
+        cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
+    from usage_1d
+    where bucket >= %(more_days_start)s and bucket < %(more_days_end)s
+    union all
+    select
+        bucket as at, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
         cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
     from usage_15m
-    where not %(whole_utc_days)s and bucket >= %(start)s and bucket < %(end)s
+    where bucket >= %(quarters_start)s and bucket < %(quarters_end)s
+    union all
+    select
+        bucket as at, org_id, agent_id, model_id, environment, calls, input_tokens, cached_input_tokens,
+        cache_write_tokens, output_tokens, reasoning_tokens, cost_pico, unpriced_calls, agent_runs, tool_calls
+    from usage_15m
+    where bucket >= %(more_quarters_start)s and bucket < %(more_quarters_end)s
 )
 select
-    width_bucket(bucket, %(starts)s::timestamptz[]) as day_number,
+    width_bucket(at, %(starts)s::timestamptz[]) as day_number,
     org_id,
     agent_id,
     sum(calls)::bigint as calls,

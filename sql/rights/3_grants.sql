@@ -12,7 +12,7 @@ revoke insert on rates from finops_collector;
 grant select, insert, update on spans, session_slots, session_heads, intake, call_scopes, dirty_ranges to finops_collector;
 grant select, insert, update, delete on unpriced to finops_collector;
 grant select, update on append_heads to finops_collector;
-grant select on rate_epoch, deployments, storage_progress, burn_window, tokens to finops_collector;
+grant select on rate_epoch, deployments, storage_progress, burn_window, tokens, blocks to finops_collector;
 grant update (last_used_at) on tokens to finops_collector;
 
 -- The query API reads through the walls. It adds rates, corrections and the rows of the audit trail.
@@ -25,7 +25,8 @@ grant select, insert, update, delete on session_heads, agent_hours to finops_api
 grant select, update on burn_window, agent_hours_done to finops_api;
 grant select, insert, update, delete on unpriced, baselines, deployments to finops_api;
 grant select, update on append_heads, rate_epoch, audit_head to finops_api;
-grant select on suspense, intake, storage_progress, tokens to finops_api;
+grant select on suspense, intake, storage_progress, tokens, blocks, usage_blocks to finops_api;
+grant select, insert on block_calendars to finops_api;
 grant update (last_used_at) on tokens to finops_api;
 grant select, insert, update, delete on budgets, budget_firings to finops_api;
 grant select, insert, update, delete on alerts, alert_destinations, alert_deliveries, alert_silences to finops_api;
@@ -46,7 +47,8 @@ grant select (org_id, identifier_days, nameless_through, updated_at, updated_by)
 -- The jobs let go of what is old. Continuous aggregates and chunks want their owner: with TimescaleDB the jobs connect as it.
 grant select, delete on entries, spans, session_slots, suspense, unpriced to finops_jobs;
 grant select, insert, update, delete on dirty_ranges to finops_jobs;
-grant select, update on storage_progress to finops_jobs;
+grant select, update on storage_progress, block_calendars to finops_jobs;
+grant select, insert, delete on blocks, usage_blocks to finops_jobs;
 
 -- Dashboards read; neither tokens nor where alerts are sent, nor by what an erased identifier is recognised.
 grant select (
@@ -56,5 +58,5 @@ grant select on
     entries, spans, usage_15m, usage_1d, session_slots, suspense, intake, unpriced, rates, rate_epoch, deployments,
     baselines, audit, reprice_runs, service_starts, storage_progress, dirty_ranges, alerts, alert_deliveries,
     alert_silences, session_heads, anomalies, agent_hours, spend_15m, spend_1d, session_spend, session_anomalies,
-    agent_baselines, budgets, budget_firings
+    agent_baselines, budgets, budget_firings, blocks, usage_blocks, block_calendars
 to finops_reader;

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sums_world import call, ns, refreshed
+from sums_world import built, call, ns, refreshed, rows
 
 from finops.cost_questions import GROUPS, CostPage, CostQuestion, CostRow, EntriesGone
 from finops.reports import NO_FILTERS, Filters
@@ -70,7 +70,7 @@ async def world(ledger_pool: Pool, database_url: str) -> tuple[Pool, list[dict[s
 
 
 def question(window: TimeWindow, groups: set[str], **changes: Any) -> CostQuestion:
-    plain = CostQuestion(window, frozenset(groups), (window.start,), window.whole_utc_days, NO_FILTERS, 1000, True)
+    plain = CostQuestion(window, frozenset(groups), (window.start,), NO_FILTERS, 1000, True)
     return plain._replace(**changes)
 
 
@@ -106,8 +106,20 @@ async def test_every_grouping_is_the_sum_of_the_entries(world: tuple[Pool, list[
             assert page.totals.calls == sum(row.totals.calls for row in page.rows)
 
 
-async def test_the_hours_of_a_day_add_up_to_it_in_every_zone(world: tuple[Pool, list[dict[str, Any]]]) -> None:
+async def test_the_hours_of_a_day_add_up_to_it_in_every_zone(
+    world: tuple[Pool, list[dict[str, Any]]], database_url: str
+) -> None:
     pool, entries = world
+    await every_zone_adds_up(pool, entries)
+    wanted = await rows(pool, "select zone from block_calendars where step = 'day'")
+    assert {zone for (zone,) in wanted} == {*ZONES} - {"UTC"}, "what was asked is made from now on"
+    async with await autocommit(database_url)() as leader:
+        await configure(leader)
+        assert await built(leader, NOW) > 300
+    await every_zone_adds_up(pool, entries)
+
+
+async def every_zone_adds_up(pool: Pool, entries: list[dict[str, Any]]) -> None:
     start = datetime(2026, 3, 6, tzinfo=UTC)
     for zone, days in product(ZONES, (4, 33)):
         starts = steps_of(TimeWindow(zone, start, start + timedelta(days=days)), "day")
@@ -115,8 +127,7 @@ async def test_the_hours_of_a_day_add_up_to_it_in_every_zone(world: tuple[Pool, 
         pages = {}
         for step in ("hour", "day", "week", "month"):
             steps = steps_of(window, step)
-            whole = window.whole_utc_days and step != "hour"
-            asked = question(window, {"model"}, steps=steps, by_utc_day=whole)
+            asked = question(window, {"model"}, steps=steps)
             page = pages[step] = (await CostReport(pool).costs(asked)).answer
             assert told(page) == expected(entries, asked), (zone, step)
             assert page.totals == pages["hour"].totals
@@ -134,7 +145,7 @@ async def test_pages_have_every_group_once_and_the_sums_of_all(world: tuple[Pool
     window = TimeWindow("UTC", datetime(2026, 3, 7, tzinfo=UTC), datetime(2026, 4, 8, tzinfo=UTC))
     for dearest_first in (True, False):
         groups = {"agent", "user", "model"}
-        asked = question(window, groups, steps=steps_of(window, "week"), by_utc_day=True, dearest_first=dearest_first)
+        asked = question(window, groups, steps=steps_of(window, "week"), dearest_first=dearest_first)
         whole = (await CostReport(pool).costs(asked)).answer
         found: list[CostRow] = []
         paged = asked._replace(limit=13)
@@ -185,7 +196,7 @@ async def test_what_only_old_entries_could_tell_is_refused(
     assert (await CostReport(pool).costs(question(window, {"agent"}))).answer == before
     for asked in (
         question(window, {"user"}),
-        question(window._replace(start=window.start + timedelta(seconds=1)), {"agent"}, by_utc_day=False),
+        question(window._replace(start=window.start + timedelta(seconds=1)), {"agent"}),
     ):
         with pytest.raises(EntriesGone):
             await CostReport(pool).costs(asked)

@@ -1,33 +1,31 @@
 """Every report reads the relation meant for it, and only the part of it that its period needs."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
-from uuid import UUID
 
 import pytest
-from sums_world import NOW, call, ns, refreshed
+from plans_world import days_until, look_of, older_chunks, plan_of, planned, scans
+from sums_world import NOW, built, wanted
 
+from finops.blocks import Stretch, pieces
 from finops.cost_questions import CostQuestion
 from finops.periods import trailing_days
 from finops.reports import NO_FILTERS
 from finops.time_windows import TimeWindow
-from ledger.append import Ledger, Limits
-from ledger.costs import question_values
-from ledger.jobs import autocommit
-from ledger.pool import Connection, Pool, configure
-from ledger.rates import RateStore
+from ledger.blocks import covered
+from ledger.costs import question_values, sums_of
+from ledger.pool import Connection, Pool
 from ledger.reading import filter_values
 from ledger.refresh import DAY, SETTLE, floor
 from ledger.reports import period_values
-from sql import query
 
 WEEK = trailing_days(7, "UTC", NOW)
 OVER_DAYS = ["report_trends", "report_allocations", "report_models", "report_totals"]
-BY_ZONE = {("report_trends", "UTC"): {"usage_1d"}, ("report_trends", "Asia/Kolkata"): {"usage_15m"}}
-"""Days of a zone are made of quarter hours; a period that is not cut into days, mostly of UTC days."""
+BY_DAY = ["report_trends", "report_cache_impact"]
+BY_QUARTERS = {("report_trends", "Asia/Kolkata")}
+"""Days of a zone nobody has asked for are made of quarter hours; a period that is not cut, mostly of UTC days."""
 OVER_TIME = [
     "report_unpriced_models",
     "report_cache_money",
@@ -41,87 +39,40 @@ BY_ARRIVAL = ["report_verdicts", "report_suspense", "report_redelivered"]
 
 
 @pytest.fixture
-async def connection(ledger_pool: Pool, database_url: str) -> Any:
-    """A ledger of twenty days with a call an hour, all but the newest materialised; plans never prefer a full scan."""
-    ledger = Ledger(ledger_pool, RateStore(), writer=UUID(int=1), limits=Limits())
-    await ledger.append([call(hour, NOW - timedelta(hours=hour)) for hour in range(24 * 20)], [], ns(NOW))
-    async with await autocommit(database_url)() as opened:
-        await configure(opened)
-        await refreshed(opened, NOW)
-        await opened.execute("analyze entries")
-        await opened.execute("set enable_seqscan = off")
+async def connection(ledger_pool: Pool, database_url: str) -> AsyncIterator[Connection]:
+    async with planned(ledger_pool, database_url) as opened:
         yield opened
 
 
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", []):
-        yield from nodes(below)
-
-
-async def plan_of(connection: Connection, name: str, values: dict[str, object]) -> list[dict[str, Any]]:
-    """What a query really does."""
-    cursor = await connection.execute("explain (analyze, timing off, format json) " + query(name), values)
-    row = await cursor.fetchone()
-    assert row is not None
-    plans: Any = row[0] if isinstance(row[0], list) else json.loads(str(row[0]))
-    return [node for node in nodes(plans[0]["Plan"]) if node.get("Actual Loops", 0) > 0]
-
-
-async def scans(connection: Connection, name: str, values: dict[str, object]) -> list[tuple[str, str]]:
-    """(relation, index or '') of what a query really reads."""
-    read = await plan_of(connection, name, values)
-    return [(node["Relation Name"], index_of(node)) for node in read if "Relation Name" in node]
-
-
-def index_of(node: dict[str, Any]) -> str:
-    """The index that a scan goes by; '' where it reads everything."""
-    if node["Node Type"] == "Bitmap Heap Scan":
-        return next((str(below["Index Name"]) for below in nodes(node) if "Index Name" in below), "")
-    return str(node.get("Index Name", ""))
-
-
-async def older_chunks(connection: Connection, before: datetime) -> set[str]:
-    """Chunks of any hypertable that hold nothing newer."""
-    row = await (
-        await connection.execute("select to_regclass('timescaledb_information.chunks') is not null")
-    ).fetchone()
-    if row is None or not row[0]:
-        return set()
-    chunks = "select chunk_name from timescaledb_information.chunks where range_end <= %s"
-    return {str(name) for (name,) in await (await connection.execute(chunks, [before])).fetchall()}
-
-
-async def days_until(connection: Connection) -> datetime | None:
-    """Where the sums by day end, as every report is told."""
-    row = await (await connection.execute(query("report_complete_through"), {"speaks_for": None})).fetchone()
-    assert row is not None
-    assert row[2] is None or isinstance(row[2], datetime)
-    return row[2]
-
-
-def values_of(zone: str, until: datetime | None = None) -> dict[str, object]:
+async def values_of(connection: Connection, name: str, zone: str, until: datetime | None = None) -> dict[str, object]:
+    """As the reports ask: some by day, some for the whole period."""
     period = trailing_days(7, zone, NOW)
     window = TimeWindow(zone, period.start, period.end)
-    asked = CostQuestion(window, frozenset({"agent"}), (period.start,), period.whole_utc_days, NO_FILTERS, 100, True)
+    asked = CostQuestion(window, frozenset({"agent"}), (period.start,), NO_FILTERS, 100, True)
+    days, whole = pieces(period.starts, period.end, zone), [Stretch(period.start, period.end)]
+    ledger = await look_of(connection, until)
+    found = await covered(ledger, days if name in BY_DAY else whole)
     return (
-        question_values(asked, until)
-        | period_values(period, NO_FILTERS, until)
-        | {"starts": list(period.starts), "by_utc_day": period.whole_utc_days, "first_bucket": period.start}
+        question_values(asked, await covered(ledger, sums_of(asked)))
+        | period_values(period, NO_FILTERS, found)
+        | {"starts": list(period.starts), "first_bucket": period.start}
     )
 
 
 async def test_a_week_is_read_by_index_and_without_older_parts(connection: Connection, engine_name: str) -> None:
-    older = await older_chunks(connection, WEEK.start - timedelta(days=1))
+    older, until = await older_chunks(connection, WEEK.start - timedelta(days=1)), await days_until(connection)
     assert bool(older) is (engine_name == "timescale")
     for name, zone in product([*OVER_DAYS, *OVER_TIME], ["UTC", "Asia/Kolkata"]):
-        read = await scans(connection, name, values_of(zone))
+        read = await scans(connection, name, await values_of(connection, name, zone, until))
         relations = {relation for relation, _ in read}
         assert relations, name
         assert not relations & older, name
         assert name in BY_WHOLE_CHUNKS or all(index for _, index in read), (name, read)
         if name in OVER_DAYS and engine_name != "timescale":
-            assert relations == BY_ZONE.get((name, zone), {"usage_1d", "usage_15m"}), (name, zone)
+            plan = await plan_of(connection, name, await values_of(connection, name, zone, until))
+            relations = {node["Relation Name"] for node in plan if node["Actual Rows"] and "Relation Name" in node}
+            edges = {"usage_15m"} if zone != "UTC" else set()
+            assert relations == ({"usage_15m"} if (name, zone) in BY_QUARTERS else {"usage_1d"} | edges), (name, zone)
 
 
 async def test_whole_days_are_read_from_days_and_only_the_newest_from_entries(
@@ -129,8 +80,11 @@ async def test_whole_days_are_read_from_days_and_only_the_newest_from_entries(
 ) -> None:
     if engine_name != "timescale":
         pytest.skip("sums are tables here")
+    until = await days_until(connection)
     for name in OVER_DAYS:
-        relations = {relation for relation, _ in await scans(connection, name, values_of("UTC"))}
+        relations = {
+            relation for relation, _ in await scans(connection, name, await values_of(connection, name, "UTC", until))
+        }
         assert any(relation.startswith("_hyper_3_") for relation in relations), "days"
         entries = {relation for relation in relations if relation.startswith("_hyper_1_")}
         assert len(entries) <= 1, "the chunk of today, for what is not materialised"
@@ -145,17 +99,58 @@ async def test_the_day_that_has_no_sums_yet_is_not_summed_twice(connection: Conn
 
     async def day_sums(name: str, given: datetime | None) -> int:
         """Rows that were summed by day while the report was read."""
-        plan = await plan_of(connection, name, values_of("UTC", given))
+        plan = await plan_of(connection, name, await values_of(connection, name, "UTC", given))
         by_day = [node for node in plan if any("'1 day'" in key for key in node.get("Group Key", []))]
         return sum(int(node["Actual Rows"]) for node in by_day)
 
-    for name in (*OVER_DAYS[1:], "report_costs_by_sums"):
+    for name in (*OVER_DAYS, "report_costs_by_sums"):
         assert await day_sums(name, None) > 0, name
         assert await day_sums(name, until) == 0, name
 
 
+async def test_days_of_a_zone_that_was_asked_for_are_read_from_their_blocks(connection: Connection) -> None:
+    await wanted(connection, "Asia/Kolkata")
+    await built(connection, NOW)
+    await connection.execute("analyze usage_blocks, blocks")
+    until, zone = await days_until(connection), "Asia/Kolkata"
+    for name in BY_DAY:
+        values = await values_of(connection, name, zone, until)
+        days = trailing_days(7, zone, NOW).starts
+        starts: Any = values["block_starts"]
+        assert starts[: len(days) - 1] == list(days[:-1]), name
+        assert all(start > days[-1] for start in starts[len(days) - 1 :]), "the day that is not over"
+        read = await scans(connection, name, values)
+        assert ("usage_blocks", "usage_blocks_pkey") in read, (name, read)
+        assert all(index for _, index in read), (name, read)
+        assert not {relation for relation, _ in read} & await older_chunks(connection, NOW - DAY), name
+
+
+async def test_a_long_period_is_made_of_whole_weeks_and_the_day_that_is_not_over_of_quarters(
+    connection: Connection, engine_name: str
+) -> None:
+    await built(connection, NOW)
+    await connection.execute("analyze usage_blocks, blocks")
+    until = await days_until(connection)
+    period = trailing_days(20, "UTC", NOW)
+    found = await covered(await look_of(connection, until), [Stretch(period.start, period.end)])
+    hours = [(block.end - block.start) // timedelta(hours=1) for block in found.blocks]
+    assert hours == [168, 168, *([6, 6] if engine_name == "timescale" else [])]
+    for name in OVER_DAYS[1:]:
+        read = await scans(connection, name, period_values(period, NO_FILTERS, found))
+        assert ("usage_blocks", "usage_blocks_pkey") in read, (name, read)
+        assert all(index for _, index in read), (name, read)
+
+
+async def test_the_blocks_of_a_period_are_found_by_their_keys(connection: Connection) -> None:
+    await built(connection, NOW)
+    await connection.execute("analyze usage_blocks, blocks")
+    values: dict[str, object] = {"start": WEEK.start, "end": WEEK.end, "starts": WEEK.start, "ends": WEEK.end}
+    for name in ("blocks_inside", "blocks_touched"):
+        assert {index for _, index in await scans(connection, name, values)} <= {"blocks_pkey", "blocks_ends"}, name
+
+
 async def test_what_arrived_in_a_period_is_found_by_its_arrival(connection: Connection) -> None:
-    found = {name: await scans(connection, name, values_of("UTC")) for name in BY_ARRIVAL}
+    found = {name: await scans(connection, name, await values_of(connection, name, "UTC")) for name in BY_ARRIVAL}
     assert found == {
         "report_verdicts": [("spans", "spans_arrived_at")],
         "report_suspense": [("suspense", "suspense_arrived_at")],

@@ -13,7 +13,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from sums_world import NOW, agent_above, assert_exact, call, freshness, ns, refreshed, repriced, rows
+from sums_world import NOW, agent_above, assert_exact, built, call, freshness, ns, refreshed, repriced, rows, wanted
 
 from finops.spans import SpanClass, SpanRecord
 from ledger.append import Ledger, Limits
@@ -28,7 +28,8 @@ STEPS = 40
 KEEP_DAYS = 12
 AGES = (0, 1, 20, 60, 24 * 60, 9 * 24 * 60)
 """Minutes from the end of a call to its arrival; what is older than is kept would be refused before the ledger."""
-NEEDED = ("late", "corrected", "repriced", "refreshed", "let go")
+ZONES = ("Asia/Kolkata", "America/New_York", "Pacific/Chatham", "Europe/Berlin", "Europe/Paris")
+NEEDED = ("late", "corrected", "repriced", "refreshed", "let go", "blocks")
 
 
 class Story:
@@ -74,6 +75,9 @@ class Story:
             self.done["refreshed"] += 1
             await self.check()
         if self.chance.random() < 0.2:
+            await wanted(self.leader, self.chance.choice(ZONES))
+            self.done["blocks"] += await built(self.leader, self.clock)
+        if self.chance.random() < 0.2:
             await self.retain()
 
     async def check(self) -> None:
@@ -98,6 +102,7 @@ async def test_every_sum_is_the_sum_of_everything_that_was_ever_recorded(
         await story.step(step)
     await refreshed(leader, story.clock)
     await story.retain()
+    story.done["blocks"] += await built(leader, story.clock)
     await story.check()
     assert (await freshness(ledger_pool))[1] == 0
     assert (await rows(ledger_pool, "select count(*) from entries"))[0][0] > 0

@@ -9,9 +9,10 @@ import psycopg
 import pytest
 from conftest import with_role
 from psycopg.errors import InsufficientPrivilege
-from sums_world import NOW, agent_above, assert_exact, call, ns, refreshed, rows
+from sums_world import NOW, agent_above, assert_exact, built, call, ns, refreshed, rows
 
 from ledger.append import Ledger, Limits
+from ledger.block_calendars import ZONES_MAX, WantedZones
 from ledger.engine import EngineUnusable, detect
 from ledger.fitness import require_bound
 from ledger.jobs import autocommit
@@ -76,6 +77,26 @@ async def test_letting_go_of_entries_is_the_right_of_the_jobs_alone(database_url
                     await retain(connection, engine, later, 30)
     left = [(0,)] if engine.keeps_rollups else [(5,)]
     assert await rows(ledger_pool, "select count(*) from entries") == left
+
+
+async def test_a_zone_is_wanted_by_the_query_api_and_summed_up_by_the_jobs(
+    database_url: str, ledger_pool: Pool, keeps_rollups: bool
+) -> None:
+    async with pool_of(database_url, "finops_collector") as collector:
+        ledger = Ledger(collector, RateStore(), writer=UUID(int=1), limits=Limits())
+        await ledger.append([call(number, NOW - timedelta(hours=number)) for number in range(100)], [], ns(NOW))
+        async with pool_of(database_url, "finops_api") as api:
+            await WantedZones(api, ZONES_MAX).want("Asia/Kolkata")
+        # Continuous aggregates want their owner: with TimescaleDB the jobs connect as it.
+        jobs = with_role(database_url, "finops_jobs") if keeps_rollups else database_url
+        async with await autocommit(jobs)() as connection:
+            await configure(connection)
+            await refreshed(connection, NOW)
+            assert await built(connection, NOW) > 3
+            await ledger.append([call(900, NOW - timedelta(hours=50))], [], ns(NOW))
+            await refreshed(connection, NOW)
+    assert await rows(ledger_pool, "select count(*) from usage_blocks where ends - starts = interval '1 day'") != [(0,)]
+    await assert_exact(ledger_pool)
 
 
 async def test_dashboards_see_figures_and_no_secrets(database_url: str) -> None:

@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
-from sums_world import NOW, agent_above, call, ns, refreshed
+from sums_world import NOW, agent_above, built, call, ns, refreshed, wanted
 
 from ledger.append import Ledger, Limits
 from ledger.engine import detect
@@ -29,6 +29,8 @@ async def test_a_ledger_holds_while_sums_are_new_refreshed_late_and_let_go(ledge
     async with ledger_pool.connection() as leader:
         await leader.set_autocommit(True)
         await refreshed(leader, NOW)
+        await wanted(leader, "Asia/Kolkata")
+        assert await built(leader, NOW) > 50
         assert await failing(ledger_pool) == []
         late = [call(number, NOW - timedelta(hours=number)) for number in range(1000, 1100, 9)]
         under = call(2000, NOW - timedelta(days=9))._replace(parent_id=(10**9).to_bytes(8))

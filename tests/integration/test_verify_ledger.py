@@ -40,6 +40,8 @@ DAMAGES = {
         "usage1d",
     ),
     "a quarter hour": ("delete from usage_15m where calls = (select max(calls) from usage_15m)", "usage15m"),
+    "a block": ("update usage_blocks set saved_tokens = saved_tokens + 1", "usageBlocks"),
+    "a block's row": ("delete from usage_blocks where calls = (select max(calls) from usage_blocks)", "usageBlocks"),
     "a slot": ("delete from session_slots where calls > 0", "sessionSlots"),
     "arrivals": ("update intake set spans = spans + 1 where outcome = 'redelivered'", "intake"),
     "suspense": ("delete from suspense where id = (select min(id) from suspense)", "intake"),

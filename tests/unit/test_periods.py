@@ -11,7 +11,6 @@ def test_the_trailing_days_end_today() -> None:
     week = trailing_days(7, "UTC", datetime(2026, 3, 10, 12, tzinfo=UTC))
     assert (week.days[0], week.days[-1]) == (date(2026, 3, 4), date(2026, 3, 10))
     assert (week.start, week.end) == (datetime(2026, 3, 4, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC))
-    assert week.whole_utc_days
 
 
 def test_today_is_the_zones_today() -> None:
@@ -26,7 +25,6 @@ def test_days_of_23_and_25_hours_are_whole_days() -> None:
     assert spring.end - spring.start == timedelta(hours=23)
     assert autumn.end - autumn.start == timedelta(hours=25)
     assert len(hours_of(spring)) == 23
-    assert not spring.whole_utc_days
 
 
 def test_a_day_whose_midnight_does_not_exist_starts_at_its_first_instant() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from finops.money import usd
 from query_api.problems import Problem
 from query_api.shapes import COUNT, MONEY, TEXT, Shape, field
-from query_api.wire import DIGITS_MAX, decode, encode, number
+from query_api.wire import DIGITS_MAX, decode, encode, money, number
 
 
 @given(st.integers(-(10**30), 10**30))
@@ -21,6 +21,7 @@ def test_money_is_a_json_number_with_every_digit_and_no_exponent(pico: int) -> N
     assert "e" not in text.partition(":")[2].lower()
     told = json.loads(text, parse_float=Decimal, parse_int=Decimal)["costUsd"]
     assert Fraction(told) == Fraction(pico, 10**12)
+    assert encode({"costUsd": money(pico)}).decode() == text
 
 
 def test_one_pico_dollar_is_written_out() -> None:
