@@ -69,7 +69,8 @@ async def test_a_role_that_may_not_is_told_what_it_lacks(database_url: str, empt
     role = f"stranger_{os.getpid()}"
     with superuser(database_url) as connection:
         connection.execute(f"create role {role}")
-        grants = f"grant select on schema_migrations, entries, usage_15m, usage_blocks to {role}; grant {role} to current_user"
+        tables = "schema_migrations, entries, usage_15m, usage_blocks"
+        grants = f"grant select on {tables} to {role}; grant {role} to current_user"
         connection.execute(grants)
     as_stranger = f"?options=-c%20role%3D{role}"
     try:

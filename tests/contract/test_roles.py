@@ -88,13 +88,14 @@ async def test_a_zone_is_wanted_by_the_query_api_and_summed_up_by_the_jobs(
         async with pool_of(database_url, "finops_api") as api:
             await WantedZones(api, ZONES_MAX).want("Asia/Kolkata")
         # Continuous aggregates want their owner: with TimescaleDB the jobs connect as it.
-        jobs = with_role(database_url, "finops_jobs") if keeps_rollups else database_url
-        async with await autocommit(jobs)() as connection:
-            await configure(connection)
-            await refreshed(connection, NOW)
-            assert await built(connection, NOW) > 3
-            await ledger.append([call(900, NOW - timedelta(hours=50))], [], ns(NOW))
-            await refreshed(connection, NOW)
+        for role, later in (("finops_jobs", NOW), ("finops_collector", NOW + timedelta(days=1))):
+            jobs = with_role(database_url, role) if keeps_rollups else database_url
+            async with await autocommit(jobs)() as connection:
+                await configure(connection)
+                await refreshed(connection, later)
+                assert await built(connection, later) > 3
+                await ledger.append([call(later.day * 50, NOW - timedelta(hours=50))], [], ns(NOW))
+                await refreshed(connection, later)
     assert await rows(ledger_pool, "select count(*) from usage_blocks where ends - starts = interval '1 day'") != [(0,)]
     await assert_exact(ledger_pool)
 
