@@ -44,7 +44,8 @@ def grpc_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.http2.max_ping_strikes", settings.grpc_ping_strikes_max),
         ("grpc.keepalive_permit_without_calls", int(settings.grpc_keepalive_idle)),
         ("grpc.keepalive_time_ms", settings.grpc_keepalive_ms),
-        ("grpc.keepalive_timeout_ms", settings.grpc_keepalive_timeout_ms),
+        # Not grpc.keepalive_timeout_ms, which grpcio takes and does nothing with.
+        ("grpc.http2.ping_timeout_ms", settings.grpc_keepalive_timeout_ms),
         ("grpc.max_connection_idle_ms", settings.grpc_idle_ms_max),
         ("grpc.max_connection_age_ms", settings.grpc_age_ms_max),
         ("grpc.max_connection_age_grace_ms", settings.grpc_age_grace_ms),
@@ -107,7 +108,10 @@ class GrpcReceiver:
             answer = self._pipeline.fault(fault)
         self._metrics.count(REQUESTS, signal.value, "grpc", answer.outcome.label)
         if answer.outcome.grpc:
-            await context.abort(_CODES[answer.outcome.grpc], answer.message, render_trailers(answer))
+            try:
+                await context.abort(_CODES[answer.outcome.grpc], answer.message, render_trailers(answer))
+            finally:
+                del requests, context  # the call holds what abort raises, and that holds this frame
         return render_success(answer, Encoding.PROTOBUF, signal)
 
     async def _answer(self, signal: Signal, context: Any) -> Answer:
@@ -139,7 +143,10 @@ class GrpcReceiver:
 
     async def _check(self, request: bytes, context: Any) -> bytes:
         if _service_asked(request) not in ("", *SERVICES.values()):
-            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+            try:
+                await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+            finally:
+                del context  # as above
         return _SERVING if self._readiness.is_ready else _NOT_SERVING
 
     async def _watch(self, request: bytes, context: Any) -> AsyncIterator[bytes]:

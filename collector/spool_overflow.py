@@ -142,6 +142,8 @@ class Overflow:
                 self._spill()
                 await self._put(batch, rejected, arrived_ns)
                 return AppendOutcome()
+            finally:
+                del appending, done  # its exception holds this frame
         logger.warning("the ledger is slow: exports go to the spool")
         self._late.add(appending)
         self._spill()
@@ -206,7 +208,7 @@ class Overflow:
             return False
         settled = await self._appended(rows)
         if isinstance(settled, LedgerUnavailable):
-            raise settled
+            raise LedgerUnavailable(str(settled))  # raised itself it would hold this frame, and this frame it
         await self._in_thread(lambda: self._spool.drop([row.seq for row in rows]))
         self._metrics.count(SPOOL_SPANS, "drained", by=sum(len(row.records) + len(row.rejected) for row in rows))
         return True

@@ -148,7 +148,7 @@ class GroupWriter:
                 group[0].arrived_ns,
             )
         except LedgerUnavailable as unavailable:
-            self._settle(group, unavailable)
+            self._settle(group, _afresh(unavailable))
         except asyncio.CancelledError:
             self._settle(group, LedgerUnavailable("the collector is stopping"))
             raise
@@ -164,7 +164,7 @@ class GroupWriter:
             try:
                 settled: Settled | LedgerUnavailable = await self._append_without_poison(export)
             except LedgerUnavailable as unavailable:
-                settled = unavailable
+                settled = _afresh(unavailable)
             except asyncio.CancelledError:
                 self._settle(group, LedgerUnavailable("the collector is stopping"))
                 raise
@@ -228,6 +228,11 @@ class GroupWriter:
         for export in group:
             if not export.settled.done():
                 export.settled.set_result(settled)
+
+
+def _afresh(unavailable: LedgerUnavailable) -> LedgerUnavailable:
+    """The same without where it came from: that leads back to the group, and the group to its answer."""
+    return LedgerUnavailable(str(unavailable))
 
 
 def _is_about_data(fault: Exception) -> bool:

@@ -44,14 +44,14 @@ def _parts(told: Coverage) -> tuple[list[VerdictCount], list[VerdictCount], list
 
 def fate_of_spans(told: Coverage) -> Fate:
     """Spans: what is neither billed, duplicate nor in suspense has no cost of its own and is ignored."""
-    suspense = sum(spans for _, spans in told.suspense)
+    suspense = sum(row.spans for row in told.suspense)
     billed, duplicate, ignored = (sum(row.spans for row in part) for part in _parts(told))
     return Fate(billed + duplicate + ignored + suspense, billed, duplicate, ignored, suspense)
 
 
 def fate_of_money(told: Coverage) -> MoneyFate:
     """The same in pico-USD."""
-    suspense = None if any(spans for _, spans in told.suspense) else 0
+    suspense = None if any(row.spans for row in told.suspense) else 0
     billed, duplicate, ignored = (_known(part) for part in _parts(told))
     parts = (billed, duplicate, ignored, suspense)
     known = [part for part in parts if part is not None]

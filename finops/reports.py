@@ -236,13 +236,22 @@ class ReportedCost(NamedTuple):
     cost_pico: int
 
 
+class SuspenseCount(NamedTuple):
+    """Spans in suspense for one reason."""
+
+    reason: str
+    spans: int
+    replayable_spans: int
+    """Of the spans: those of which enough is kept to be tried again after a fix."""
+
+
 class Coverage(NamedTuple):
     """What became of everything that arrived in a period, and the sums over the calls that happened in it."""
 
     verdicts: Sequence[VerdictCount]
     """Spans that arrived in the period; those that came again have the verdict ``redelivered``."""
-    suspense: Sequence[tuple[str, int]]
-    """Reason to spans that arrived in the period."""
+    suspense: Sequence[SuspenseCount]
+    """By reason, the most frequent first, of spans that arrived in the period."""
     totals: Totals
     """Of calls whose event time lies in the period, like all that follows."""
     unmetered_calls: int

@@ -91,7 +91,8 @@ class Ledger:
                 outcome = await self._append(connection, batch, rejected, arrived_ns)
         except (OperationalError, InterfaceError, InternalError) as error:
             self._forget()
-            raise LedgerUnavailable(type(error).__name__) from error
+            # Without its traceback, which holds the batch: the pool's errors are held by the pool's own frames.
+            raise LedgerUnavailable(type(error).__name__) from error.with_traceback(None)
         except BaseException:
             self._forget()
             raise

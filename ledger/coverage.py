@@ -5,7 +5,7 @@ from typing import Any
 
 from finops.coverage import REDELIVERED
 from finops.periods import Period
-from finops.reports import Coverage, Filters, ReportedCost, Stated, UnpricedModel, VerdictCount
+from finops.reports import Coverage, Filters, ReportedCost, Stated, SuspenseCount, UnpricedModel, VerdictCount
 from ledger.blocks import covered
 from ledger.pool import Pool
 from ledger.reading import look, totals
@@ -30,7 +30,7 @@ class CoverageReports:
             reported = await ledger.rows("report_reported_costs", values)
         answer = Coverage(
             [_verdict(row) for row in (*verdicts, (REDELIVERED, *again)) if row[1]],
-            [(reason, spans) for reason, spans in suspense],
+            [SuspenseCount(row[0], int(row[1]), int(row[2])) for row in suspense],
             totals(sums[:8]),
             sums[8],
             [UnpricedModel(row[0], row[1], *(int(count) for count in row[2:])) for row in unpriced],

@@ -158,8 +158,16 @@ VERDICT_COUNT = Shape(
         field("unpricedSpans", COUNT, "unpriced_spans"),
     ),
 )
+_REPLAYABLE = COUNT._replace(
+    schema={"type": "integer", "description": "Of the spans, those that `agent-finops suspense replay` can try again"}
+)
 REASON_COUNT = Shape(
-    "ReasonCount", (Field("reason", TEXT, lambda row: row[0]), Field("spans", COUNT, lambda row: row[1]))
+    "ReasonCount",
+    (
+        field("reason", TEXT, "reason"),
+        field("spans", COUNT, "spans"),
+        field("replayableSpans", _REPLAYABLE, "replayable_spans"),
+    ),
 )
 
 

@@ -209,7 +209,7 @@ async def test_coverage_tells_what_became_of_everything(pool: Pool) -> None:
     stated = await CoverageReports(pool).coverage(WEEK, NO_FILTERS)
     told = stated.answer
     assert {row.verdict: row.spans for row in told.verdicts} == {"billed": 10, "duplicate": 1, "redelivered": 2}
-    assert told.suspense == [("bad_usage", 1)]
+    assert told.suspense == [("bad_usage", 1, 0)]
     assert fate_of_spans(told) == Fate(received=14, billed=10, duplicate=3, ignored=0, suspense=1)
     money = fate_of_money(told)
     assert (money.duplicate, money.ignored, money.suspense) == (2 * 696_500_000_000, 0, None)

@@ -86,8 +86,7 @@ async def start_collector() -> AsyncIterator[StartCollector]:
         return Running(service, ledger, await service.start())
 
     yield start
-    for service in services:
-        await service.stop()
+    await asyncio.gather(*(service.stop() for service in services))
 
 
 @pytest.fixture

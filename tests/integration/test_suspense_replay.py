@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -12,8 +13,11 @@ from collector.decode import decode_traces, decode_traces_json
 from collector.replay import Replayed, replay
 from collector.suspended import with_record
 from finops.event_time import split_late
+from finops.periods import trailing_days
+from finops.reports import Filters
 from finops.spans import Rejected
 from ledger.append import Ledger, Limits
+from ledger.coverage import CoverageReports
 from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.suspense import Suspense
@@ -56,6 +60,12 @@ async def calls_and_cost(pool: Pool) -> tuple[int, int]:
     return int(str(row[0] or 0)), int(str(row[1] or 0))
 
 
+async def listed(pool: Pool) -> list[tuple[str, int, int]]:
+    """As /coverage tells: reason, spans, spans that can be tried again."""
+    told = await CoverageReports(pool).coverage(trailing_days(2, "UTC", datetime.now(UTC)), Filters())
+    return [(row.reason, row.spans, row.replayable_spans) for row in told.answer.suspense]
+
+
 async def test_a_span_refused_by_an_old_rule_is_counted_once_by_the_new_one(
     ledger_pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,13 +73,15 @@ async def test_a_span_refused_by_an_old_rule_is_counted_once_by_the_new_one(
     found = decode_traces(export(), "", time.time_ns())
     assert [refused.reason for refused in found.rejected] == ["implausible"]
     await suspend(ledger_pool, found.rejected)
+    await a_ledger(ledger_pool).append([], [Rejected("invalid_id", "no span id")], time.time_ns())
+    assert await listed(ledger_pool) == [("implausible", 1, 1), ("invalid_id", 1, 0)]
     suspense = Suspense(ledger_pool)
     assert await replay(suspense, a_ledger(ledger_pool)) == Replayed(tried=1, refused=1)
     monkeypatch.undo()
     assert await replay(suspense, a_ledger(ledger_pool)) == Replayed(tried=1, posted=1)
     assert await calls_and_cost(ledger_pool) == (1, 1000 * 150_000 + 10 * 600_000)
     assert await replay(suspense, a_ledger(ledger_pool)) == Replayed()
-    assert await suspense.reasons() == []
+    assert await listed(ledger_pool) == [("invalid_id", 1, 0)]
 
 
 async def test_a_replay_cut_short_before_it_was_noted_counts_nothing_twice(ledger_pool: Pool) -> None:

@@ -1,7 +1,9 @@
 """The collector searches only what is new for circles, so nothing it lets go of may be one."""
 
+import asyncio
 import gc
 import time
+import weakref
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -9,7 +11,7 @@ import pytest
 from storm.storm_traffic import Traffic
 
 from collector.decode import decode_traces
-from collector.tidying import tidy
+from collector.tidying import THOROUGH_AFTER_FAILURES, tidy, tidy_up
 from ledger.append import Ledger, Limits
 from ledger.pool import Pool
 from ledger.rates import RateStore
@@ -45,3 +47,25 @@ async def test_spans_that_are_no_longer_remembered_leave_no_circles_behind(ledge
     await appended(ledger, 60)
     gc.unfreeze()
     assert gc.collect() < 200
+
+
+class Circle:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_what_failures_of_the_ledger_tied_together_is_taken_apart(by_hand: None) -> None:
+    failed = 0
+    tidying = asyncio.create_task(tidy_up(lambda: failed))
+    circle = Circle()
+    left = weakref.ref(circle)
+    await asyncio.sleep(0.25)
+    tidy()
+    del circle
+    await asyncio.sleep(0.25)
+    assert left() is not None, "then it was not let go of, and a search through everything is not needed"
+    failed = THOROUGH_AFTER_FAILURES
+    async with asyncio.timeout(10):
+        while left() is not None:  # noqa: ASYNC110 - nothing tells when an object goes
+            await asyncio.sleep(0.02)
+    tidying.cancel()

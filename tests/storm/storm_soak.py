@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,8 @@ class Soak(Storm):
         self._server = postgres
         self._minutes = minutes
         self.samples: list[Sample] = []
+        self.answers: Counter[tuple[str, int]] = Counter()
+        """Of the query API, by path and status."""
 
     def rage(self) -> None:
         """Watches for ``minutes``, and asks."""
@@ -51,7 +54,7 @@ class Soak(Storm):
             end = began + 60 * self._minutes
             while (now := time.monotonic()) < end:
                 for path in ASKED:
-                    api.client.get(f"/{path}").raise_for_status()
+                    self.answers[path, api.client.get(f"/{path}").status_code] += 1
                 if now >= began + 60 * (len(self.samples) + 1):
                     self._sample(api)
                 time.sleep(2)
@@ -114,7 +117,10 @@ def soak(postgres: Server, directory: Path, minutes: float, rate: float, seed: i
     least = 0.9 * rate * 60 * minutes
     if outcome.counts["spans"] < least:
         wrong.append(f"too little: {outcome.counts['spans']} spans of {least:.0f}")
-    print("\n".join(lines))
+    refused = {f"{path} {status}": count for (path, status), count in storm.answers.items() if status != 200}
+    print(
+        "\n".join(lines), f"queries answered {sum(storm.answers.values())}, of them not with 200: {refused}", sep="\n"
+    )
     return wrong
 
 
