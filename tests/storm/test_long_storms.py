@@ -20,6 +20,7 @@ PLANS = {
     "crashes": Plan(collector_kills=0, server_kills=8),
     "kills and crashes": Plan(collector_kills=10, server_kills=6),
     "two replicas": Plan(collector_kills=10, server_kills=4, replicas=2),
+    "two replicas, every export to both": Plan(collector_kills=10, server_kills=4, replicas=2, overlap=True),
     "spool": Plan(collector_kills=10, server_kills=6, pause_seconds=0.1, settings=EAGER_SPOOL),
     "two replicas with spools": Plan(
         collector_kills=10, server_kills=6, replicas=2, pause_seconds=0.15, settings=EAGER_SPOOL
