@@ -137,6 +137,6 @@ async def test_every_number_moves(story: Story) -> None:
         while story.metrics.value("finops_spool_spans_total", outcome="drained") < 1:  # noqa: ASYNC110 - a counter
             await asyncio.sleep(0.02)
     await story.until("finops_loop_lag_seconds")
-    # Ready was 1 before the story, and folding labels takes more kinds of them than there are. Issuers have tests apart.
+    # Ready was 1 before the story, and folding labels takes more kinds of them than there are. Issuers are tried apart.
     families = {family.name for family in TABLE if not family.name.startswith("finops_oidc_")}
     assert families - story.moved == {"finops_ready", FOLDED}
