@@ -83,6 +83,7 @@ bench: setup  ## Measure what is claimed: speeds, memory, reports, storage (minu
 	@$(BIN)/python -m benchmarks.runaways
 	@$(BIN)/python -m benchmarks.burning
 	@$(BIN)/python -m benchmarks.decisions
+	@$(BIN)/python -m benchmarks.noticing
 
 compiled: build/compiled/.made  ## The hot modules compiled by mypyc into build/compiled (takes a C compiler and a minute)
 

@@ -187,8 +187,10 @@ def query_api(url: str) -> Iterator[str]:
     command = [sys.executable, "-m", "query_api"]
     with subprocess.Popen(command, cwd=ROOT, env=kept | told, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
 
 
 def pages(api: str, requests: int) -> float:

@@ -5,6 +5,7 @@ and a lease that its holder does not live to give back ends by itself. Nothing o
 What was sent and could not be marked is sent again, with the same identity.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ BATCH_MAX = {Channel.SLACK: 20, Channel.APPRISE: 20, Channel.ALERTMANAGER: 50}
 """Deliveries in one message; elsewhere one."""
 LOOKED_AT_MAX = 50
 FORGOTTEN_AT_ONCE = 1000
+GIVEN_UP_AT_ONCE = 10_000
+TOO_MANY = "too many deliveries waited (FINOPS_ALERT_WAITING_MAX)"
 PACE = {Channel.SLACK: timedelta(seconds=1)}
 """Slack takes one message a second."""
 
@@ -47,6 +50,8 @@ class DeliveryRules(NamedTuple):
     """How often Alertmanager is told that an alert still fires."""
     keep: timedelta = timedelta(days=400)
     """For how long alerts that are over stay in the history."""
+    waiting_max: int = 1000
+    """Deliveries that may wait for one destination."""
 
 
 class Outbox:
@@ -93,6 +98,13 @@ class Outbox:
         values = {"before": now - self._rules.keep, "limit": FORGOTTEN_AT_ONCE}
         async with reaching(self._pool) as connection:
             await connection.execute(query("alert_forget"), values)
+
+    async def give_up_the_oldest(self) -> Counter[str]:
+        """Makes room where more waits than may: how many deliveries were given up, by destination."""
+        values = {"waiting_max": self._rules.waiting_max, "limit": GIVEN_UP_AT_ONCE, "fault": TOO_MANY}
+        async with reaching(self._pool) as connection:
+            rows = await (await connection.execute(query("alert_overflow"), values)).fetchall()
+        return Counter(str(row[0]) for row in rows)
 
     async def _sent(self, connection: Connection, parcel: Parcel, attempt: Attempt, now: datetime) -> None:
         destination, ids = parcel.destination, parcel.ids

@@ -9,19 +9,24 @@ from ledger.budgets import BudgetStore
 from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.reading import look, reaching
-from ledger.spending import spend, spend_by_member, spend_of_members
+from ledger.spending import Group, spends_of_groups
+from ledger.spending_together import spends_together
 from ledger.tenants import speaking_for, spoken_for, walled_org
 
 
 class BudgetReports:
-    """Spend by budget over a pool, for memories that serve every organisation: who asked first does not matter.
+    """Spend by budget, for memories that serve every organisation: who asked first does not matter.
 
-    Raises ``LedgerUnavailable`` where the database cannot answer in time."""
+    What decisions rest on is read over ``deciding``, and never waits for the rest. Raises ``LedgerUnavailable`` where
+    the database cannot answer in time.
+    """
 
-    def __init__(self, pool: Pool, rates: RateStore) -> None:
+    def __init__(self, pool: Pool, deciding: Pool, rates: RateStore) -> None:
         self._pool = pool
+        self._deciding = deciding
         self._rates = rates
-        self._store = BudgetStore(pool)
+        self._store = BudgetStore(deciding)
+        self._known: tuple[str, list[Budget]] | None = None
 
     def shows(self, budget: Budget) -> bool:
         """Whether the organisation spoken for may know of the budget; where nobody is spoken for, nobody may."""
@@ -29,36 +34,35 @@ class BudgetReports:
         return spoken_for() is not None and (org_id is None or budget.scope.org == (org_id,))
 
     async def budgets(self) -> list[Budget]:
-        """Every budget, the oldest first."""
+        """Every budget, the oldest first; the same list as before where none has changed."""
         with speaking_for(None):
-            return await self._store.every()
+            version = await self._store.version()
+            if self._known is None or self._known[0] != version:
+                self._known = version, await self._store.every()
+            return self._known[1]
 
     async def spends(self, asked: Sequence[tuple[Budget, str, Span]]) -> list[Spend]:
         """What members have spent, as of one moment, in the order asked; '' is the pool where all count together.
 
-        Members of one budget and period are read by one query.
+        Members of one budget and period are read by one query, and all queries are sent together.
         """
-        together: dict[tuple[str, Span], tuple[Budget, dict[str, None]]] = {}
+        # Who is not named is apart: names are found by an index, and their query would not be.
+        together: dict[tuple[str, Span, bool], tuple[Budget, dict[str, None]]] = {}
         for budget, member, span in asked:
-            together.setdefault((budget.budget_id, span), (budget, {}))[1][member] = None
-        found: dict[tuple[str, str, Span], Spend] = {}
+            together.setdefault((budget.budget_id, span, member == ""), (budget, {}))[1][member] = None
+        groups = [Group(one.scope, one.each, tuple(members), key[1]) for key, (one, members) in together.items()]
         with speaking_for(None):
-            async with look(self._pool) as ledger:
-                for (budget_id, span), (budget, members) in together.items():
-                    spent = await spend_of_members(ledger, budget.scope, budget.each, tuple(members), span)
-                    found |= {(budget_id, member, span): one for member, one in spent.items()}
-        return [found[budget.budget_id, member, span] for budget, member, span in asked]
+            spends = dict(zip(together, await spends_of_groups(self._deciding, groups), strict=True))
+        return [spends[budget.budget_id, span, member == ""][member] for budget, member, span in asked]
 
-    async def members(self, budget: Budget, span: Span) -> dict[str, Spend]:
-        """What every member has spent, the highest first; of a pooled budget the one pool, under ''."""
+    async def members(self, asked: Sequence[tuple[Budget, Span]]) -> list[dict[str, Spend]]:
+        """What every member of each budget has spent, as of one moment; of a pooled budget the one pool, under ''."""
         with speaking_for(None):
             async with look(self._pool) as ledger:
-                if budget.each is None:
-                    return {"": await spend(ledger, budget.scope, span)}
-                return await spend_by_member(ledger, budget.scope, budget.each, span)
+                return await spends_together(ledger, asked)
 
     async def book(self) -> PriceBook:
         """The price book that holds now."""
         with speaking_for(None):
-            async with reaching(self._pool) as connection:
+            async with reaching(self._deciding) as connection:
                 return await self._rates.load_book(connection)

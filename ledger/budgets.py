@@ -40,6 +40,12 @@ class BudgetStore:
             found += page
         return found[::-1]
 
+    async def version(self) -> str:
+        """Another text whenever any budget has changed."""
+        async with reaching(self._pool) as connection:
+            rows = await (await connection.execute(query("budgets_version"))).fetchall()
+        return str(rows[0][0])
+
     async def one(self, budget_id: str) -> Budget | None:
         """The budget of this id."""
         async with reaching(self._pool) as connection:

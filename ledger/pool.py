@@ -1,6 +1,7 @@
 """Opens the connections: every session asks for the same safety, whoever it serves."""
 
 import asyncio
+import select
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,13 +56,16 @@ def pool(
     patience_seconds: float | None = None,
     idle_transaction_ms: int = 0,
     wall: str | None = None,
+    asks_first: bool = True,
 ) -> Pool:
     """A closed pool of at most ``size_max`` connections; open it with ``await pool.open()``.
 
     Whoever waits for the server longer than ``patience_seconds`` gets ``OperationalError``; None waits as long as the
     server's own timeouts do, and for ever where it hangs. A transaction whose owner says nothing for
     ``idle_transaction_ms`` is ended by the server; 0: never. With a ``wall`` everything is seen through the walls
-    between organisations, and a transaction that is told nothing else speaks for ``NOBODY`` or for ``EVERYBODY``.
+    between organisations, and a transaction that is told nothing else speaks for ``NOBODY`` or for ``EVERYBODY``. Where
+    ``asks_first`` is False a connection is handed out without asking whether the server still answers on it, which
+    saves a way there and back; one on which it has hung up is not handed out either way.
     """
 
     async def configure_patient(connection: Connection) -> None:
@@ -85,7 +89,7 @@ def pool(
         timeout=1,
         # The pool's own patience doubles with every failure: after a long outage it would not try for minutes.
         reconnect_timeout=1,
-        check=answers,
+        check=answers if asks_first else is_open,
     )
 
 
@@ -93,6 +97,14 @@ async def answers(connection: Connection) -> None:
     """Raises where the server does not answer on ``connection`` in time."""
     async with asyncio.timeout(CHECK_SECONDS_MAX):
         await AsyncConnectionPool.check_connection(connection)
+
+
+async def is_open(connection: Connection) -> None:
+    """Raises where the server has hung up: looks at what has arrived, and asks only where something has."""
+    arrived = select.poll()
+    arrived.register(connection.fileno(), select.POLLIN)
+    if arrived.poll(0):
+        await answers(connection)
 
 
 def patience_of(statement_timeout_ms: int) -> float:

@@ -1,9 +1,9 @@
 """One consistent look at the ledger, and its rows as plain numbers. Which query is asked is left to the reports."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import OperationalError
 
@@ -14,7 +14,17 @@ from ledger.tenants import raise_wall, spoken_for
 from sql import query
 
 Row = tuple[Any, ...]
+Statement = tuple[str, Mapping[str, object]]
+"""The name of a query and its values."""
 _CURSOR = "pieces"
+
+
+class Answers(NamedTuple):
+    """What several queries found in one look."""
+
+    pending_ranges: int
+    rows: list[list[Row]]
+    """Of each query, in the order asked."""
 
 
 class Look:
@@ -75,6 +85,21 @@ async def look(pool: Pool) -> AsyncIterator[Look]:
     async with _connected(pool) as connection:
         await connection.execute(query("report_isolation"))
         yield await _look_through(connection)
+
+
+async def at_once(pool: Pool, statements: Iterable[Statement]) -> Answers:
+    """The answers of one look to all statements, sent together: the way to the database and back is waited for once.
+
+    Raises ``LedgerUnavailable`` where the database cannot answer in time.
+    """
+    async with _connected(pool) as connection:
+        async with connection.pipeline():
+            await connection.execute(query("report_isolation"))
+            head = await connection.execute(query("report_complete_through"), {"speaks_for": spoken_for()})
+            asked = [await connection.execute(query(name), values) for name, values in statements]
+            await connection.commit()
+        pending = (await head.fetchall())[0][1]
+        return Answers(int(str(pending)), [await one.fetchall() for one in asked])
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ The only module of this room that knows the ledger, the clock and the environmen
 """
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -12,10 +13,9 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple
 from uuid import uuid4
 
 from starlette.applications import Starlette
@@ -28,9 +28,9 @@ from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
 from ledger.exports import Exports
 from ledger.fitness import READER, require_bound, require_fit
-from ledger.leadership import SILENT_SECONDS_MAX, Seat
+from ledger.leadership import Seat
 from ledger.operator_rates import OperatorRates
-from ledger.pool import EVERYBODY, NOBODY, Pool, patience_of, pool
+from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.reports import Reports
 from ledger.reprice import Repricing
@@ -60,6 +60,7 @@ from query_api.issuer_door import issuer_of
 from query_api.judge_report import JudgeReport
 from query_api.judging import Clock, JudgePass, Judging, Pace
 from query_api.pace import PaceLimits, Paces
+from query_api.pool_wiring import Pools, pools_of
 from query_api.privacy_wiring import privacy_handlers, privacy_passes
 from query_api.probes import http_status
 from query_api.rate_routes import RateHandlers
@@ -75,13 +76,6 @@ _log = logging.getLogger("query_api")
 
 class CannotStart(RuntimeError):
     """The service refuses to start; the message says why and what to do."""
-
-
-class Pools(NamedTuple):
-    """The open pools that answers are read from."""
-
-    connections: Pool
-    exporting: Pool
 
 
 def now() -> datetime:
@@ -124,23 +118,25 @@ def export_endpoints(settings: Settings, connections: Pool, exporting: Pool) -> 
 
 def build(
     settings: Settings,
-    connections: Pool,
+    pools: Pools,
     rates: RateStore,
     life: Life,
     started_at: datetime,
     sweeper: Sweeper,
     judge: JudgeReport,
-    exporting: Pool,
     courier: Courier,
 ) -> Starlette:
-    """The application over open pools; that of the exports is their own, so that they never keep others waiting."""
+    """The application over open pools."""
+    connections = pools.connections
     reports, sessions = Reports(connections, settings.day_zones_max), SessionReports(connections)
     neighbours = Neighbours(settings.collector_url, settings.provider_urls, settings.docker_host)
-    exports, budgets = export_endpoints(settings, connections, exporting), budget_handlers(settings, connections, rates)
+    exports = export_endpoints(settings, connections, pools.exporting)
+    budgets = budget_handlers(settings, connections, pools.deciding, rates)
     alerts, burn = alert_handlers(connections, courier), burn_handlers(settings, connections)
     issuer = issuer_of(settings.oidc, time.monotonic, now)
     jwts = () if issuer is None else (issuer,)
-    paces = Paces(PaceLimits(settings.requests_per_second, settings.requests_burst), time.monotonic)
+    limits = PaceLimits(settings.requests_per_second, settings.requests_burst, settings.decisions_per_second)
+    paces = Paces(limits, time.monotonic)
     handlers = Handlers(
         costs=Costs(reports, lambda: started_at),
         general=GeneralCosts(
@@ -167,45 +163,19 @@ async def run(settings: Settings) -> int:
     stop = asyncio.Event()
     for word in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(word, stop.set)
-    connections = pool(
-        settings.database_url,
-        size_max=settings.pool_connections_max,
-        name="finops-query-api",
-        statement_timeout_ms=settings.statement_timeout_ms,
-        patience_seconds=patience_of(settings.statement_timeout_ms),
-        wall=NOBODY,
-    )
-    judges = pool(
-        settings.database_url,
-        size_max=settings.judge_connections_max,
-        name="finops-judge",
-        statement_timeout_ms=settings.judge_pass_ms_max,
-        patience_seconds=patience_of(settings.judge_pass_ms_max),
-        idle_transaction_ms=SILENT_SECONDS_MAX * 1000,
-        wall=EVERYBODY,
-    )
-    exporting = pool(
-        settings.database_url,
-        size_max=settings.exports_max,
-        name="finops-exports",
-        statement_timeout_ms=settings.export_statement_timeout_ms,
-        patience_seconds=patience_of(settings.export_statement_timeout_ms),
-        wall=NOBODY,
-    )
+    pools = pools_of(settings)
     try:
-        catalogue, _ = await asyncio.gather(asyncio.to_thread(bundled_catalogue), _open(settings, connections))
-        await judges.open()
-        await raise_window(judges, settings.window_seconds, now())
-        await exporting.open()
-        pools = Pools(connections, exporting)
-        await _serve(settings, pools, judging_of(settings, judges), RateStore(catalogue), stop)
+        catalogue, _ = await asyncio.gather(asyncio.to_thread(bundled_catalogue), _open(settings, pools.connections))
+        await pools.judging.open()
+        await raise_window(pools.judging, settings.window_seconds, now())
+        await pools.exporting.open()
+        await pools.deciding.open()
+        await _serve(settings, pools, RateStore(catalogue), stop)
     except Exception as fault:
         _log.critical("cannot start: %s", str(fault).partition("\n")[0])
         return CANNOT_START
     finally:
-        await connections.close()
-        await judges.close()
-        await exporting.close()
+        await pools.close()
     return 0
 
 
@@ -225,18 +195,21 @@ async def _open(settings: Settings, connections: Pool) -> None:
             )
 
 
-async def _serve(settings: Settings, pools: Pools, judging: Judging, rates: RateStore, stop: asyncio.Event) -> None:
+async def _serve(settings: Settings, pools: Pools, rates: RateStore, stop: asyncio.Event) -> None:
     life, started_at, connections = Life(), now(), pools.connections
     await Reports(connections).record_start("query_api", started_at)
     sweeper = Sweeper(UnpricedCalls(connections, rates))
+    judging = judging_of(settings, pools.judging)
     judge, courier = JudgeReport(judging), courier_of(settings, connections, now, random.random)
-    app = build(settings, connections, rates, life, started_at, sweeper, judge, pools.exporting, courier)
+    app = build(settings, pools, rates, life, started_at, sweeper, judge, courier)
     tls = tls_of(settings)
     server = HttpServer(app, settings.address, settings.connections_max, tls)
     address = await server.start()
     behind = [_behind("unpriced calls are no longer looked for", sweeper.run())]
     behind.append(_behind("nothing is judged any more by this process", judging.run()))
     behind.append(_behind("no alert is delivered any more by this process", courier.run()))
+    gc.collect()
+    gc.freeze()  # the catalogue and the table are never looked through again
     try:
         print(f"ready query_api {'https' if tls else 'http'}://{address}", flush=True)
         await stop.wait()
@@ -285,7 +258,17 @@ def main() -> int:
         for fault in bad.faults:
             _log.critical("%s", fault)
         return BAD_SETTINGS
-    return asyncio.run(run(settings))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(run(settings))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where there is a wheel for it."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 if __name__ == "__main__":

@@ -24,12 +24,13 @@ def courier_of(
     resend = timedelta(seconds=settings.alert_resend_seconds)
     give_up, keep = timedelta(seconds=settings.alert_give_up_seconds), timedelta(days=settings.alert_keep_days)
     channels = Channels(Outbound(settings.alert_networks, now), resend, settings.alert_apprise)
-    return Courier(Outbox(connections, DeliveryRules(give_up, resend, keep)), channels, now, chance)
+    rules = DeliveryRules(give_up, resend, keep, settings.alert_waiting_max)
+    return Courier(Outbox(connections, rules), channels, now, chance)
 
 
 def alert_handlers(connections: Pool, courier: Courier) -> AlertHandlers:
     """The endpoints about alerts."""
     return AlertHandlers(
-        alerts=AlertEndpoints(AlertHistory(connections), AlertSilences(connections), courier.attempts),
+        alerts=AlertEndpoints(AlertHistory(connections), AlertSilences(connections), courier),
         destinations=AlertDestinationEndpoints(AlertDestinations(connections), courier.channels, secrets.token_bytes),
     )

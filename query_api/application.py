@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -109,6 +111,19 @@ def _ledger_is_away() -> Problem:
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
 
 
+class _Application(Starlette):
+    """Starlette, but for the paths in a hurry: they are found at once, by their whole name."""
+
+    def __init__(self, hasty: Mapping[str, PathDoor], **told: Any) -> None:
+        super().__init__(**told)
+        self._hasty = {path: ServerErrorMiddleware(door, handler=_bug) for path, door in hasty.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As Starlette's."""
+        door = self._hasty.get(scope["path"]) if scope["type"] == "http" else None
+        await (super().__call__ if door is None else door)(scope, receive, send)
+
+
 def application(
     endpoints: Iterable[Endpoint], gate: Gate, now: Callable[[], datetime], wall: Wall = lambda org_id: nullcontext()
 ) -> Starlette:
@@ -124,7 +139,8 @@ def application(
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     doors = {path: PathDoor(methods, gate, now, wall) for path, methods in paths.items()}
     routes = [Route(path, door, methods=_only(path, paths)) for path, door in doors.items()]
-    app = Starlette(
+    app = _Application(
+        {path: door for path, door in doors.items() if all(one.hasty for one in door.endpoints)},
         routes=routes,
         middleware=[Middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)],
         exception_handlers={HTTPException: _http_fault, Exception: _bug},

@@ -1,20 +1,26 @@
 """Who asks: bearer tokens by their hash, remembered for a few seconds. What a token may do is said by ``finops``."""
 
+import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from finops.access import TOKEN_CHARACTERS_MAX, Grant, NoToken, Scope, bearer_of, looks_like_a_jwt, token_digest
 from finops.reports import Filters
+from finops.spans import LedgerUnavailable
 from query_api.pace import Paces
 from query_api.problems import Fault, Problem
 
 REMEMBERED_SECONDS = 3.0
 """A revoked token stops working within this time."""
+FRESH_SECONDS = 1.0
+"""After it a token that is used is looked up again behind the answer, so that nobody waits for it."""
 REMEMBERED_MAX = 1024
 """Valid tokens remembered at once; the longest unused is forgotten."""
 
+_log = logging.getLogger("query_api")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="agent-finops"'}
 
 
@@ -49,7 +55,8 @@ class Gate:
         self._tokens = tokens
         self._paces = paces
         self._monotonic = monotonic
-        self._remembered: OrderedDict[bytes, tuple[float, Grant]] = OrderedDict()
+        self._remembered: OrderedDict[bytes, _Known] = OrderedDict()
+        self._looking: dict[bytes, asyncio.Task[Grant | None]] = {}
 
     async def admit(self, authorizations: Sequence[str], scope: Scope) -> Grant:
         """The grant of the request; raises a 401, 403 or 429 problem."""
@@ -57,27 +64,60 @@ class Gate:
         if grant is None:
             raise unauthorized("the token is unknown, expired or revoked")
         if self._paces is not None:
-            self._paces.take(grant.name)
+            self._paces.take(grant.name, decides=scope is Scope.DECIDE)
         if not grant.allows(scope):
             raise Problem(HTTPStatus.FORBIDDEN, f"this token does not have the scope {scope.value}")
         return grant
 
     async def _grant(self, token: str) -> Grant | None:
-        now, digest = self._monotonic(), token_digest(token)
-        found = self._remembered.get(digest)
-        if found is not None and now < found[0]:
+        digest = token_digest(token)
+        known = self._remembered.get(digest)
+        if known is not None and (age := self._monotonic() - known.looked_up_at) < REMEMBERED_SECONDS:
             self._remembered.move_to_end(digest)
-            return found[1]
-        self._remembered.pop(digest, None)
-        if self._issuer is not None and looks_like_a_jwt(token):
-            grant: Grant | None = await self._issuer.grant(token)
-        else:
-            grant = await self._tokens.grant(digest) if len(token) <= TOKEN_CHARACTERS_MAX else None
-        if grant is not None:
-            self._remembered[digest] = (now + REMEMBERED_SECONDS, grant)
+            if age > FRESH_SECONDS and digest not in self._looking:
+                self._look_up(token, digest).add_done_callback(_tell_of_a_fault)
+            return known.grant
+        return await asyncio.shield(self._looking.get(digest) or self._look_up(token, digest))
+
+    def _look_up(self, token: str, digest: bytes) -> "asyncio.Task[Grant | None]":
+        """One at a time for each token, however many ask."""
+        task = asyncio.get_running_loop().create_task(self._look_up_and_keep(token, digest))
+        self._looking[digest] = task
+        return task
+
+    async def _look_up_and_keep(self, token: str, digest: bytes) -> Grant | None:
+        began, grant = self._monotonic(), None
+        try:
+            if self._issuer is not None and looks_like_a_jwt(token):
+                grant = await self._issuer.grant(token)
+            elif len(token) <= TOKEN_CHARACTERS_MAX:
+                grant = await self._tokens.grant(digest)
+            if grant is None:
+                self._remembered.pop(digest, None)
+                return None
+            self._remembered[digest] = _Known(began, grant)
             if len(self._remembered) > REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
-        return grant
+            return grant
+        except Problem:
+            self._remembered.pop(digest, None)
+            raise
+        finally:
+            del self._looking[digest]
+
+
+class _Known(NamedTuple):
+    """A token that was looked up."""
+
+    looked_up_at: float
+    grant: Grant
+
+
+def _tell_of_a_fault(task: "asyncio.Task[Grant | None]") -> None:
+    """Behind an answer nobody waits for it; who asks next will."""
+    fault = None if task.cancelled() else task.exception()
+    if fault is not None and not isinstance(fault, LedgerUnavailable | Problem):
+        _log.error("a token could not be looked up again: %s", type(fault).__name__, exc_info=fault)
 
 
 def within(grant: Grant, filters: Filters) -> Filters:

@@ -16,9 +16,11 @@ class BudgetReports(Protocol):
     """What is asked of the ledger."""
 
     def shows(self, budget: Budget) -> bool: ...
-    async def budgets(self) -> list[Budget]: ...
+    async def budgets(self) -> list[Budget]:
+        """The same list as before where none has changed."""
+
     async def spends(self, asked: Sequence[tuple[Budget, str, Span]]) -> list[Spend]: ...
-    async def members(self, budget: Budget, span: Span) -> dict[str, Spend]: ...
+    async def members(self, asked: Sequence[tuple[Budget, Span]]) -> list[dict[str, Spend]]: ...
     async def book(self) -> PriceBook: ...
 
 
@@ -34,9 +36,11 @@ class BudgetDesk:
 
     def __init__(self, reports: BudgetReports, freshness: Freshness, monotonic: Callable[[], float]) -> None:
         self.reports = reports
+        self._listed: list[Budget] = []
+        self._last_index = BudgetIndex(self._listed)
         self._index: Remembered[BudgetIndex] = Remembered(freshness, monotonic)
         self._spends: Gathered[tuple[Budget, str, Span], Spend] = Gathered(reports.spends, freshness, monotonic)
-        self._members: Remembered[dict[str, Spend]] = Remembered(freshness, monotonic)
+        self._members: Remembered[list[dict[str, Spend]]] = Remembered(freshness, monotonic)
         self._books: Remembered[PriceBook] = Remembered(freshness, monotonic)
 
     async def book(self) -> PriceBook:
@@ -54,10 +58,11 @@ class BudgetDesk:
         found = await asyncio.gather(*asked) if len(asked) > 1 else [await one for one in asked]
         return Stood([one for one, _ in found], max([age, *(its for _, its in found)]))
 
-    async def members(self, budget: Budget, now: datetime) -> dict[str, Spend]:
-        """What the members of one budget had spent a moment ago."""
-        span = period_at(budget.rule, now)
-        return (await self._members.get(_key(budget, "", span), lambda: self.reports.members(budget, span)))[0]
+    async def members(self, budgets: Sequence[Budget], now: datetime) -> list[dict[str, Spend]]:
+        """What the members of each of these budgets had spent a moment ago."""
+        asked = [(budget, period_at(budget.rule, now)) for budget in budgets]
+        key = tuple(_key(budget, "", span) for budget, span in asked)
+        return (await self._members.get(key, lambda: self.reports.members(asked)))[0]
 
     def changed(self) -> None:
         """Budgets were changed here."""
@@ -70,7 +75,10 @@ class BudgetDesk:
         return Standing(budget, member, span, budget.limit_at(now), spend), age
 
     async def _read_index(self) -> BudgetIndex:
-        return BudgetIndex(await self.reports.budgets())
+        budgets = await self.reports.budgets()
+        if self._listed is not budgets:
+            self._listed, self._last_index = budgets, BudgetIndex(budgets)
+        return self._last_index
 
 
 def _key(budget: Budget, member: str, span: Span) -> tuple[object, ...]:

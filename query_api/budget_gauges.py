@@ -1,9 +1,10 @@
 """Gauges of budgets: a series for each budget up to a limit, never one for each member."""
 
-import asyncio
+from collections.abc import Mapping
+from datetime import datetime
 
 from finops.budget_periods import period_at
-from finops.budgets import Budget, Standing, State, standings
+from finops.budgets import Budget, Spend, Standing, State, standings
 from finops.money import usd
 from query_api.budget_bodies import may_see
 from query_api.budget_desk import BudgetDesk
@@ -25,12 +26,13 @@ class BudgetGauges:
         index, _ = await self._desk.budgets()
         seen = [budget for budget in index.budgets if may_see(ask.grant, budget) and self._desk.reports.shows(budget)]
         shown = seen[: self._series_max]
-        return gauges(await asyncio.gather(*(self._stood(budget, ask) for budget in shown)), len(seen))
+        spends = await self._desk.members(shown, ask.now) if shown else []
+        return gauges([_stood(*one, ask.now) for one in zip(shown, spends, strict=True)], len(seen))
 
-    async def _stood(self, budget: Budget, ask: Ask) -> list[Standing]:
-        spends = await self._desk.members(budget, ask.now)
-        found = standings(budget, period_at(budget.rule, ask.now), ask.now, spends)
-        return sorted(found, key=lambda one: (one.state.rank, one.spend.cost_pico), reverse=True)
+
+def _stood(budget: Budget, spends: Mapping[str, Spend], now: datetime) -> list[Standing]:
+    found = standings(budget, period_at(budget.rule, now), now, spends)
+    return sorted(found, key=lambda one: (one.state.rank, one.spend.cost_pico), reverse=True)
 
 
 def gauges(stood: list[list[Standing]], count: int) -> list[Family]:

@@ -28,11 +28,20 @@ def budget_rows(prefix: str, to: BudgetHandlers) -> list[Endpoint]:
     """Their rows of the table. The decision comes first: its path would fit that of one budget, too."""
     path, read, write = f"{prefix}/budgets", Scope.READ, Scope.BUDGETS
     one, body, decided = f"{path}/{{id:text}}", budget_bodies.BODY, decisions.BODY
-    budgets, asks = to.budgets, Scope.DECIDE
+    budgets, decide = to.budgets, to.decisions.decide
+    decision = Endpoint(
+        "POST",
+        f"{path}/decision",
+        Scope.DECIDE,
+        decide,
+        "May this call be made",
+        (),
+        DECISION,
+        body=decided,
+        hasty=True,
+    )
     return [
-        Endpoint(
-            "POST", f"{path}/decision", asks, to.decisions.decide, "May this call be made", (), DECISION, body=decided
-        ),
+        decision,
         Endpoint("GET", path, read, budgets.page, "Every budget and where it stands", (LIMIT, CURSOR), BUDGETS),
         Endpoint("POST", path, write, budgets.post, "State a budget", (), BUDGET, body=body, tagged=True),
         Endpoint("GET", one, read, budgets.one, "One budget, member by member", (), BUDGET, tagged=True),

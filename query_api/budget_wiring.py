@@ -21,11 +21,11 @@ from query_api.remembered import Freshness
 from query_api.settings import Settings
 
 
-def budget_handlers(settings: Settings, connections: Pool, rates: RateStore) -> BudgetHandlers:
+def budget_handlers(settings: Settings, connections: Pool, deciding: Pool, rates: RateStore) -> BudgetHandlers:
     """The endpoints about budgets, and their gauges, over one memory of what was read."""
     seconds = settings.budget_fresh_ms / 1000, settings.budget_stale_ms / 1000
     freshness = Freshness(*seconds, settings.budget_remembered_max)
-    desk = BudgetDesk(BudgetReports(connections, rates), freshness, time.monotonic)
+    desk = BudgetDesk(BudgetReports(connections, deciding, rates), freshness, time.monotonic)
     return BudgetHandlers(
         budgets=BudgetEndpoints(BudgetStore(connections), desk, settings.budgets_max, uuid4),
         decisions=DecisionEndpoint(desk),

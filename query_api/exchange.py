@@ -75,6 +75,8 @@ class Endpoint(NamedTuple):
     """What it touches holds for all organisations, so a token that is bound to one may not."""
     tagged: bool = False
     """Its answer has a tag; a change can be made to depend on one."""
+    hasty: bool = False
+    """Asked often and answered shortly: past the search through all paths, and never compressed."""
 
 
 def told(shape: Shape, row: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:

@@ -1,6 +1,7 @@
 """How fast one token may ask: a bucket of requests that fills by the second; 429 and Retry-After when it is empty.
 
-Each process keeps its own buckets, so N replicas allow N times as much. Nothing of a bucket outlives the process.
+Decisions about budgets have a bucket of their own: guards ask before every call, and are answered from memory. Each
+process keeps its own buckets, so N replicas allow N times as much. Nothing of a bucket outlives the process.
 """
 
 import math
@@ -21,6 +22,8 @@ class PaceLimits(NamedTuple):
 
     per_second: int
     burst: int
+    decisions_per_second: int = 0
+    """Of decisions about budgets; as many at once after a pause."""
 
 
 class Paces:
@@ -29,32 +32,35 @@ class Paces:
     def __init__(self, limits: PaceLimits, monotonic: Callable[[], float]) -> None:
         self._limits = limits
         self._monotonic = monotonic
-        self._full_at: OrderedDict[str, float] = OrderedDict()
-        """When each bucket will be full again."""
+        self._full_at: OrderedDict[tuple[str, bool], float] = OrderedDict()
+        """When each bucket will be full again, by token and whether it is for decisions."""
         self._refused = 0
 
-    def take(self, name: str) -> None:
+    def take(self, name: str, *, decides: bool = False) -> None:
         """One request of a token; raises a 429 problem where it has none left."""
-        per_second, burst = self._limits
+        per_second, burst, decisions = self._limits
+        if decides:
+            per_second = burst = decisions
         if not per_second:
             return
         now = self._monotonic()
-        full_at = max(self._full_at.get(name, now), now) + 1 / per_second
+        bucket = name, decides
+        full_at = max(self._full_at.get(bucket, now), now) + 1 / per_second
         late = full_at - now - burst / per_second
         if late > 1e-9:
             self._refused += 1
-            detail = f"this token asks more than {per_second} times a second"
+            detail = f"this token asks {'for decisions ' if decides else ''}more than {per_second} times a second"
             headers = {"Retry-After": str(max(1, math.ceil(late)))}
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers=headers)
-        self._full_at[name] = full_at
-        self._full_at.move_to_end(name)
+        self._full_at[bucket] = full_at
+        self._full_at.move_to_end(bucket)
         if len(self._full_at) > BUCKETS_MAX:
             self._full_at.popitem(last=False)
 
     async def families(self, _ask: object) -> list[Family]:
         """Metric families; they tell nothing about anyone."""
         refused = [Sample("_total", (), self._refused)]
-        tokens = [Sample("", (), len(self._full_at))]
+        tokens = [Sample("", (), len({name for name, _ in self._full_at}))]
         return [
             Family("finops_api_requests_refused", "counter", "Requests beyond their token's pace.", refused),
             Family("finops_api_paced_tokens", "gauge", "Tokens whose pace is remembered.", tokens),

@@ -62,6 +62,7 @@ class Settings:
     alert_resend_seconds: int
     alert_give_up_seconds: int
     alert_keep_days: int
+    alert_waiting_max: int
     budgets_max: int
     erasures_open_max: int
     """Erasures of identifiers that are not finished."""
@@ -72,6 +73,7 @@ class Settings:
     budget_stale_ms: int
     budget_remembered_max: int
     budget_series_max: int
+    budget_connections_max: int
     collector_url: str | None
     provider_urls: Mapping[str, str]
     docker_host: str | None
@@ -87,6 +89,7 @@ class Settings:
     day_zones_max: int
     requests_per_second: int
     requests_burst: int
+    decisions_per_second: int
     exports_max: int
     export_statement_timeout_ms: int
     export_stall_seconds: int
@@ -156,6 +159,9 @@ VARIABLES: dict[str, Variable] = {
         "FINOPS_ALERT_GIVE_UP_SECONDS", count(60, 2_592_000), "86400", "of failing until a delivery is given up"
     ),
     "alert_keep_days": Variable("FINOPS_ALERT_KEEP_DAYS", count(1, 36_500), "400", "for which alerts are kept"),
+    "alert_waiting_max": Variable(
+        "FINOPS_ALERT_WAITING_MAX", count(1, 1_000_000), "1000", "deliveries that may wait for one destination"
+    ),
     "budgets_max": Variable("FINOPS_BUDGETS_MAX", count(1, 10_000), "1000", "budgets that can be stated"),
     "erasures_open_max": Variable("FINOPS_ERASURES_OPEN_MAX", count(1, 10_000), "100", "erasures not finished at once"),
     "erasure_memory_days": Variable(
@@ -174,6 +180,9 @@ VARIABLES: dict[str, Variable] = {
         "FINOPS_BUDGET_REMEMBERED_MAX", count(1, 1_000_000), "20000", "spends remembered for decisions"
     ),
     "budget_series_max": Variable("FINOPS_BUDGET_SERIES_MAX", count(0, 10_000), "100", "budgets with gauges"),
+    "budget_connections_max": Variable(
+        "FINOPS_BUDGET_POOL_MAX", count(1, 100), "4", "connections to the ledger for decisions"
+    ),
     "collector_url": Variable("FINOPS_COLLECTOR_URL", url_or_off, _READY, "asked for health; off: not asked"),
     "provider_urls": Variable("FINOPS_PROVIDERS", provider_urls, "", "name=url,... of API providers asked for health"),
     "tls_certificate": Variable("FINOPS_API_TLS_CERTIFICATE", file, "", "PEM file with the API's certificate chain"),
@@ -197,6 +206,9 @@ VARIABLES: dict[str, Variable] = {
         "FINOPS_API_REQUESTS_PER_SECOND", count(0, 1_000_000), "100", "of one token in the long run; 0: no limit"
     ),
     "requests_burst": Variable("FINOPS_API_REQUESTS_BURST", count(1, 1_000_000), "1000", "of one token after a pause"),
+    "decisions_per_second": Variable(
+        "FINOPS_API_DECISIONS_PER_SECOND", count(0, 1_000_000), "1000", "about budgets, of one token; 0: no limit"
+    ),
     "exports_max": Variable("FINOPS_API_EXPORTS_MAX", count(1, 100), "2", "exports at once"),
     "export_statement_timeout_ms": Variable(
         "FINOPS_API_EXPORT_STATEMENT_TIMEOUT_MS", count(10, 3_600_000), "60000", "for each piece of an export"

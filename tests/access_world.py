@@ -31,6 +31,7 @@ from query_api.application import PathDoor
 from query_api.endpoints.health import Life
 from query_api.exchange import Endpoint, Open
 from query_api.judge_report import JudgeReport
+from query_api.pool_wiring import Pools
 from query_api.settings import read_settings
 from query_api.unpriced import Sweeper
 
@@ -169,13 +170,12 @@ def app_over(pool: Pool) -> Starlette:
     judge = JudgeReport(judging_of(settings, pool))
     return build(
         settings,
-        pool,
+        Pools(pool, pool, pool, pool),
         rates,
         Life(),
         datetime.now(UTC),
         sweeper,
         judge,
-        pool,
         courier_of(settings, pool, now, lambda: 1.0),
     )
 

@@ -23,6 +23,8 @@ POLL_SECONDS = 1.0
 CLOCK_STEP = timedelta(minutes=1)
 """A clock that goes back further than this has jumped."""
 FORGET_EVERY = timedelta(hours=1)
+MAKE_ROOM_EVERY = timedelta(seconds=5)
+"""So long more may wait for a destination than the limit says."""
 _log = logging.getLogger("query_api.alerting")
 
 
@@ -33,6 +35,7 @@ class Outbox(Protocol):
     async def settle(self, parcel: Parcel, attempt: Attempt, now: datetime, chance: float) -> None: ...
     async def mend_clock(self, now: datetime) -> None: ...
     async def forget(self, now: datetime) -> None: ...
+    async def give_up_the_oldest(self) -> Counter[str]: ...
 
 
 class Channels(NamedTuple):
@@ -89,21 +92,27 @@ class Courier:
         self._lanes: set[asyncio.Task[None]] = set()
         self.attempts: Counter[tuple[str, str]] = Counter()
         """Attempts of this process by channel and verdict."""
+        self.given_up = 0
+        """Deliveries that this process gave up because too many waited."""
 
     async def run(self) -> None:
         """Until it is cancelled; what is being sent then is sent again by somebody else."""
         latest: datetime | None = None
         forgot: datetime | None = None
+        made_room: datetime | None = None
         try:
             while True:
                 now = self._now()
                 try:
                     if latest is None or now < latest - CLOCK_STEP:
                         await self._outbox.mend_clock(now)
-                        forgot = None
+                        forgot = made_room = None
                     if forgot is None or now - forgot >= FORGET_EVERY:
                         await self._outbox.forget(now)
                         forgot = now
+                    if made_room is None or now - made_room >= MAKE_ROOM_EVERY:
+                        await self.make_room()
+                        made_room = now
                     latest = now
                     await self._start(now)
                 except LedgerUnavailable as fault:
@@ -113,6 +122,12 @@ class Courier:
             for lane in self._lanes:
                 lane.cancel()
             await asyncio.gather(*self._lanes, return_exceptions=True)
+
+    async def make_room(self) -> None:
+        """Gives up the oldest of what waits where it is too much, and says so."""
+        for destination_id, count in (await self._outbox.give_up_the_oldest()).items():
+            self.given_up += count
+            _log.warning("destination %s: %d deliveries were given up, too many waited", destination_id, count)
 
     async def turn(self) -> int:
         """Sends what is due now and waits until it is done; how many parcels that were."""

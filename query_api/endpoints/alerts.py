@@ -57,13 +57,25 @@ class Silences(Protocol):
     async def end(self, number: str, orgs: Sequence[str] | None, by: str, now: datetime) -> bool: ...
 
 
+class Delivered(Protocol):
+    """What this process has done of delivering."""
+
+    @property
+    def attempts(self) -> Mapping[tuple[str, str], int]:
+        """By channel and outcome."""
+
+    @property
+    def given_up(self) -> int:
+        """Deliveries, because too many waited."""
+
+
 class AlertEndpoints:
     """Endpoints over the history and the silences."""
 
-    def __init__(self, history: History, silences: Silences, attempts: Mapping[tuple[str, str], int]) -> None:
+    def __init__(self, history: History, silences: Silences, delivered: Delivered) -> None:
         self._history = history
         self._silences = silences
-        self._attempts = attempts
+        self._delivered = delivered
 
     async def page(self, ask: Ask) -> Answer:
         """The newest first."""
@@ -130,7 +142,8 @@ class AlertEndpoints:
             firing[name] = firing.get(name, 0) + alerts
         named = [((("channel", channel), ("state", state)), n, age) for channel, state, n, age in counts.deliveries]
         oldest = [Sample("", labels, Decimal(format(age, ".3f"))) for labels, _, age in named if _waits(labels)]
-        attempts = sorted(self._attempts.items()) if org is None else []
+        attempts = sorted(self._delivered.attempts.items()) if org is None else []
+        given_up = [Sample("_total", (), self._delivered.given_up)] if org is None else []
         tried = [Sample("_total", (("channel", channel), ("outcome", said)), n) for (channel, said), n in attempts]
         return [
             Family(
@@ -147,6 +160,7 @@ class AlertEndpoints:
             ),
             Family("finops_alert_oldest_seconds", "gauge", "Since the oldest waiting delivery happened.", oldest),
             Family("finops_alert_attempts", "counter", "Attempts to deliver, by this process.", tried),
+            Family("finops_alert_deliveries_given_up", "counter", "Given up: too many waited.", given_up),
         ]
 
 

@@ -1,13 +1,13 @@
 """What may be spent, as operators state it, and where it stands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
 from uuid import UUID
 
-from finops.budget_periods import period_at
-from finops.budgets import Budget, Standing, standings
+from finops.budget_periods import Span, period_at
+from finops.budgets import Budget, Spend, Standing, standings
 from query_api.budget_answers import BUDGET, BUDGETS, StoodBudget, budget_tag
 from query_api.budget_bodies import budget_of, may_see
 from query_api.budget_desk import BudgetDesk
@@ -44,7 +44,7 @@ class BudgetEndpoints:
         """The newest first."""
         limit = ask.values["limit"]
         rows = await self._budgets.page(limit=limit, before=ask.values["cursor"], org=ask.grant.org_id)
-        stood = [await self._stood(budget, ask.now, 0) for budget in rows]
+        stood = await self._stood(rows, ask.now, 0)
         return told(BUDGETS, Page(stood, rows[-1].number if len(rows) == limit else None))
 
     async def one(self, ask: Ask) -> Answer:
@@ -92,14 +92,19 @@ class BudgetEndpoints:
         return found
 
     async def _told(self, budget: Budget, now: datetime) -> Answer:
-        return told_tagged(BUDGET, await self._stood(budget, now), budget_tag(budget), tells_more=True)
+        stood = (await self._stood([budget], now, MEMBERS_TOLD_MAX))[0]
+        return told_tagged(BUDGET, stood, budget_tag(budget), tells_more=True)
 
-    async def _stood(self, budget: Budget, now: datetime, members_max: int = MEMBERS_TOLD_MAX) -> StoodBudget:
+    async def _stood(self, budgets: list[Budget], now: datetime, members_max: int) -> list[StoodBudget]:
         """Read now, not from memory: whoever asks here wants to know exactly."""
-        span = period_at(budget.rule, now)
-        spends = await self._desk.reports.members(budget, span)
-        found = sorted(standings(budget, span, now, spends), key=_worst_first)
-        return StoodBudget(budget, found, found[:members_max] if budget.each is not None else (), now)
+        asked = [(budget, period_at(budget.rule, now)) for budget in budgets]
+        spends = await self._desk.reports.members(asked)
+        return [_told_of(*one, found, now, members_max) for one, found in zip(asked, spends, strict=True)]
+
+
+def _told_of(budget: Budget, span: Span, spends: Mapping[str, Spend], now: datetime, members_max: int) -> StoodBudget:
+    found = sorted(standings(budget, span, now, spends), key=_worst_first)
+    return StoodBudget(budget, found, found[:members_max] if budget.each is not None else (), now)
 
 
 def _condition(ask: Ask) -> Callable[[Budget], None]:

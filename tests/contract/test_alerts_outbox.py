@@ -270,3 +270,27 @@ def test_verdicts_of_statuses() -> None:
     sent, again = {200, 202, 204}, {408, 425, 429, 503}
     assert {status for status, verdict in by_status.items() if verdict is Verdict.SENT} == sent
     assert {status for status, verdict in by_status.items() if verdict is Verdict.AGAIN} == again
+
+
+async def test_of_what_waits_beyond_the_limit_the_oldest_is_given_up_and_no_end_of_what_was_told(
+    shared_pool: Pool,
+) -> None:
+    sender = Sender(shared_pool, DeliveryRules(waiting_max=3))
+    told = str(await destination(shared_pool))
+    await fired(shared_pool, runaway("told"))
+    assert await sender.turn() == ["fired"]
+    for number in range(6):
+        await fired(shared_pool, runaway(f"s{number}"))
+    await resolved(shared_pool, runaway("told").key)
+    assert await sender.outbox.give_up_the_oldest() == {told: 3}
+    assert await sender.outbox.give_up_the_oldest() == {}
+    dead = await rows(shared_pool, "select alert ->> 'key', last_fault from alert_deliveries where state = 'dead'")
+    assert {key for key, _ in dead} == {runaway(f"s{number}").key for number in range(3)}
+    assert all("FINOPS_ALERT_WAITING_MAX" in fault for _, fault in dead)
+    await sender.through(MINUTE, SENT)
+    assert sorted((name, event) for name, event, _ in sender.sent[1:]) == [
+        ("s3", "fired"),
+        ("s4", "fired"),
+        ("s5", "fired"),
+        ("told", "resolved"),
+    ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from budget_world import MODEL, NOW, USD, a_ledger, dollar_rates, ns, spent
+from budget_world import MODEL, NOW, USD, a_budget, a_ledger, dollar_rates, ns, spent
 from sums_world import agent_above, refreshed
 
 from finops.budget_periods import PeriodRule, Span, Unit, period_at
@@ -13,7 +13,9 @@ from finops.budgets import BudgetScope, Dimension
 from ledger.jobs import autocommit
 from ledger.pool import Pool, configure
 from ledger.reading import look
-from ledger.spending import spend, spend_by_member
+from ledger.spending import Group, spend, spend_by_member, spends_of_groups
+from ledger.spending_together import spends_together
+from ledger.tenants import speaking_for
 
 RULES = [
     PeriodRule(Unit.HOUR, "Asia/Kathmandu"),
@@ -83,6 +85,23 @@ async def assert_the_same(pool: Pool) -> None:
             assert {name: tuple(one[:3]) for name, one in found.items()} == await summed(pool, SCOPES[1], span, column)
 
 
+async def assert_many_at_once_are_told_the_same(pool: Pool) -> None:
+    """By one query for all budgets of a period, by one for each, and all sent together: what each is told alone."""
+    every = [
+        (a_budget(rule=rule, scope=scope, each=each), period_at(rule, NOW))
+        for rule in RULES
+        for scope in SCOPES
+        for each in (None, Dimension.AGENT, Dimension.USER)
+    ]
+    async with look(pool) as ledger:
+        together = await spends_together(ledger, every)
+        alone = [(await spends_together(ledger, [one]))[0] for one in every]
+    assert together == alone
+    groups = [Group(one.scope, one.each, tuple(found), span) for (one, span), found in zip(every, alone, strict=True)]
+    with speaking_for(None):
+        assert await spends_of_groups(pool, groups) == alone
+
+
 async def test_every_scope_and_period_adds_up_also_while_late_calls_wait(ledger_pool: Pool, database_url: str) -> None:
     chance = random.Random(5)
     await dollar_rates(ledger_pool)
@@ -97,8 +116,10 @@ async def test_every_scope_and_period_adds_up_also_while_late_calls_wait(ledger_
         moved = late[0]
         await ledger.append([agent_above(moved), moved._replace(parent_id=(10**9).to_bytes(8))], [], ns(NOW))
         await assert_the_same(ledger_pool)
+        await assert_many_at_once_are_told_the_same(ledger_pool)
         await refreshed(leader, NOW)
     await assert_the_same(ledger_pool)
+    await assert_many_at_once_are_told_the_same(ledger_pool)
 
 
 async def test_a_spend_whose_calls_are_no_longer_kept_says_so(ledger_pool: Pool) -> None:

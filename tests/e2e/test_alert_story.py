@@ -13,6 +13,7 @@ from alert_processes import ClockAhead, collector, query_api
 from alert_receiver import Receiver, receiving
 from alert_world import fired, runaway
 from alertmanager_process import until
+from judge_rounds import rounds
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -72,22 +73,6 @@ async def got(api: httpx2.AsyncClient, path: str) -> Any:
     answer = await api.get(PREFIX + path)
     assert answer.status_code == HTTPStatus.OK, answer.text
     return answer.json()
-
-
-async def rounds(api: httpx2.AsyncClient, count: int) -> None:
-    """Waits until the judge has made so many rounds more."""
-
-    async def runs() -> int:
-        lines = (await api.get("/actuator/prometheus")).text.splitlines()
-        told = [line for line in lines if line.startswith('finops_judge_pass_seconds_count{pass="anomalies"}')]
-        return int(float(told[0].split()[-1])) if told else 0
-
-    goal = await runs() + count
-
-    async def enough() -> bool:
-        return await runs() >= goal
-
-    await until(enough, f"{count} rounds of the judge")
 
 
 async def test_a_runaway_agent_is_told_once_and_the_end_of_it_once(

@@ -99,7 +99,8 @@ async def alerted() -> list[Family]:
     """What is told of alerts while some fire and some wait."""
     counts = AlertCounts([("anomaly", "warning", 1)], [("slack", "waiting", 1, 2.0)])
     history = Mock(counts=AsyncMock(return_value=counts))
-    return await AlertEndpoints(history, Mock(), {("slack", "sent"): 1}).families(Mock(grant=Grant("g", frozenset())))
+    delivered = Mock(attempts={("slack", "sent"): 1}, given_up=1)
+    return await AlertEndpoints(history, Mock(), delivered).families(Mock(grant=Grant("g", frozenset())))
 
 
 def test_the_metrics_page_has_every_metric_and_no_other() -> None:

@@ -31,10 +31,10 @@ def test_every_statement_of_rights_says_what_it_is() -> None:
 
 
 def test_every_pool_of_the_query_api_sees_through_the_walls() -> None:
-    tree = ast.parse((ROOT / "query_api" / "__main__.py").read_text("utf-8"))
     opened = [
         {word.arg for word in node.keywords}
-        for node in ast.walk(tree)
+        for path in (ROOT / "query_api").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "pool"
     ]
     assert opened

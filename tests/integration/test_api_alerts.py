@@ -23,6 +23,7 @@ from query_api.alert_wiring import courier_of
 from query_api.alerting.courier import Courier
 from query_api.endpoints.health import Life
 from query_api.judge_report import JudgeReport
+from query_api.pool_wiring import Pools
 from query_api.settings import read_settings
 from query_api.unpriced import Sweeper
 
@@ -47,7 +48,9 @@ class World:
         self.courier: Courier = courier_of(read, pool, now, lambda: 1.0)
         rates = RateStore()
         sweeper, judge = Sweeper(UnpricedCalls(pool, rates)), JudgeReport(judging_of(read, pool))
-        self.app = build(read, pool, rates, Life(), datetime.now(UTC), sweeper, judge, pool, self.courier)
+        self.app = build(
+            read, Pools(pool, pool, pool, pool), rates, Life(), datetime.now(UTC), sweeper, judge, self.courier
+        )
 
     def client(self, token: str) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)

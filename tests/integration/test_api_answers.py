@@ -87,7 +87,7 @@ class World:
             drill_down=DrillDownEndpoints(sessions, CoverageReports(self.pool)),
             rates=rate_handlers(self.pool, RateStore(), Sweeper(UnpricedCalls(self.pool, RateStore()))),
             alerts=alert_handlers(self.pool, courier_of(read_settings(SETTINGS), self.pool, lambda: NOW, lambda: 1.0)),
-            budgets=budget_handlers(read_settings(SETTINGS), self.pool, RateStore()),
+            budgets=budget_handlers(read_settings(SETTINGS), self.pool, self.pool, RateStore()),
             privacy=privacy_handlers(read_settings(SETTINGS), self.pool, lambda: NOW),
             health=Health(reports, self.neighbours, self.life, self.probe, self.monotonic),
             prometheus=Prometheus(reports),

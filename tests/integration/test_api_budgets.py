@@ -38,7 +38,7 @@ class Desk:
         self.seconds = 0.0
         limits = {"FINOPS_BUDGETS_MAX": "3", "FINOPS_BUDGET_SERIES_MAX": "2"}
         settings = read_settings({"FINOPS_DATABASE_URL": "postgresql://nowhere/finops", **limits})
-        handlers = budget_handlers(settings, pool, RateStore())
+        handlers = budget_handlers(settings, pool, pool, RateStore())
         desk = handlers.decisions._desk
         for remembered in (desk._index, desk._members, desk._books):
             remembered._monotonic = lambda: self.seconds

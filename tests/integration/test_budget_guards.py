@@ -40,7 +40,7 @@ async def api(ledger_pool: Pool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     async with ledger_pool.connection() as connection:
         await register(connection, name="guard", secret="guard", scopes=[Scope.DECIDE])
     settings = read_settings({"FINOPS_DATABASE_URL": "postgresql://nowhere/finops"})
-    rows = budget_rows("/api/v1/finops", budget_handlers(settings, ledger_pool, RateStore()))
+    rows = budget_rows("/api/v1/finops", budget_handlers(settings, ledger_pool, ledger_pool, RateStore()))
     server = HttpServer(
         application(rows, Gate(TokenStore(ledger_pool), lambda: 0.0), lambda: NOW, speaking_for),
         Address("127.0.0.1", 0),

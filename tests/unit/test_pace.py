@@ -54,3 +54,13 @@ async def test_none_is_no_limit_and_refusals_are_counted() -> None:
     assert taken(paces, "reader", 9) == 5
     families = await paces.families(None)
     assert [sample.value for family in families for sample in family.samples] == [4, 1]
+
+
+def test_decisions_do_not_count_as_requests_nor_requests_as_decisions() -> None:
+    paces = Paces(PaceLimits(1, 5, 200), Clock())
+    assert taken(paces, "guard", 9) == 5
+    for _ in range(200):
+        paces.take("guard", decides=True)
+    with pytest.raises(Problem) as refused:
+        paces.take("guard", decides=True)
+    assert "for decisions more than 200 times" in refused.value.detail
