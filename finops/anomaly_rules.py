@@ -19,6 +19,14 @@ MANY_FACTOR = 2
 """With so many times the least number of calls, one dear call misleads less ..."""
 NORMAL_PART = Fraction(1, 2)
 """... and it is enough that the others come to this part of the baseline."""
+QUICK_FACTOR = Fraction(4, 3)
+"""The short window alone is enough at so many times the abnormal, ..."""
+QUICK_FLOORS = 10
+"""... where it holds so many times the least spend, ..."""
+DEAR_WINDOWS = Fraction(5, 2)
+"""... the dearest call costs what is normal in so many short windows, so that it is no crowd of normal calls, ..."""
+QUICK_PART = Fraction(1, 5)
+"""... and the others come to this part of the baseline, so that the session goes on beside it."""
 URGENT_FACTOR = 10
 """So many times the abnormal is critical at once."""
 FLOOR_PICO_DEFAULT = PICO_PER_USD // 10
@@ -37,7 +45,7 @@ class Rule(StrEnum):
     """What was found. The values are stored and told: never rename one."""
 
     RATE = "rate"
-    """The multiple of the baseline, and not by one dear call alone."""
+    """The multiple of the baseline, and not by one dear call alone; or more in the short window, by dear calls."""
     URGENT = "urgent"
     """``URGENT_FACTOR`` times that."""
     SUSTAINED = "sustained"
@@ -100,7 +108,7 @@ def find(evidence: Evidence, rules: Rules) -> tuple[Severity, Rule] | None:
         if short and _reaches(evidence, rules, evidence.long_pico, LONG_SECONDS):
             return Severity.CRITICAL, Rule.SUSTAINED
         abnormal = _reaches(evidence, rules, evidence.spend_pico, rules.window_seconds)
-        if abnormal and _lasting(evidence, rules):
+        if (abnormal and _lasting(evidence, rules)) or _dear(evidence, rules):
             return Severity.WARNING, Rule.RATE
     if evidence.largest_pico >= rules.single_call_pico:
         return Severity.WARNING, Rule.SINGLE_CALL
@@ -113,6 +121,19 @@ def _lasting(evidence: Evidence, rules: Rules) -> bool:
     many = evidence.calls >= MANY_FACTOR * rules.calls_min
     part = NORMAL_PART / Fraction(evidence.multiplier(rules)) if many else 1
     return _reaches(evidence, rules, evidence.spend_pico - evidence.largest_pico, rules.window_seconds, part)
+
+
+def _dear(evidence: Evidence, rules: Rules) -> bool:
+    """Whether calls have become so dear that the short window tells it alone."""
+    assert evidence.spend_pico is not None
+    usual = 1 / Fraction(evidence.multiplier(rules))
+    rest = evidence.spend_pico - evidence.largest_pico
+    return (
+        evidence.short_pico >= QUICK_FLOORS * rules.floor_pico
+        and _reaches(evidence, rules, evidence.short_pico, SHORT_SECONDS, QUICK_FACTOR)
+        and _reaches(evidence, rules, evidence.largest_pico, SHORT_SECONDS, usual * DEAR_WINDOWS)
+        and _reaches(evidence, rules, rest, rules.window_seconds, usual * QUICK_PART)
+    )
 
 
 def _reaches(evidence: Evidence, rules: Rules, spend_pico: int, seconds: int, factor: int | Fraction = 1) -> bool:

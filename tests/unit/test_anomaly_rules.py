@@ -40,6 +40,13 @@ def evidence(spend: float | None, **changes: Any) -> Evidence:
     return Evidence(**plain | changes)
 
 
+def dear(spend: float = 2.0, **changes: Any) -> Evidence:
+    """A session of three dollars an hour that spent 1.70 of its two dollars lately, nearly all by one call."""
+    plain = {"short_pico": 17 * USD // 10, "largest_pico": 16 * USD // 10, "baseline_pico_per_hour": Decimal(3 * USD)}
+    return evidence(spend, **plain | changes)
+
+
+CHEAP = {"short_pico": USD, "largest_pico": 8 * USD // 10, "baseline_pico_per_hour": Decimal(3 * USD) / 2}
 WARNING, URGENT, SUSTAINED, SINGLE = (
     (Severity.WARNING, Rule.RATE),
     (Severity.CRITICAL, Rule.URGENT),
@@ -56,6 +63,12 @@ FOUND = {
     "ten times the multiple": (evidence(4.2), URGENT),
     "both windows": (evidence(1.5, short_pico=USD // 4, long_pico=3 * USD // 2), SUSTAINED),
     "the short window alone": (evidence(1.0, short_pico=USD), WARNING),
+    "calls so dear that five minutes tell it": (dear(), WARNING),
+    "dear, but less than a third above the multiple": (dear(short_pico=166 * USD // 100), None),
+    "a crowd of calls, none of them dear": (dear(largest_pico=62 * USD // 100), None),
+    "one dear call and hardly another": (dear(1.7, largest_pico=161 * USD // 100), None),
+    "dear, and a dollar": (dear(1.1, **CHEAP), WARNING),
+    "dear, but less than a dollar": (dear(1.1, **CHEAP | {"short_pico": USD - 1}), None),
     "two calls": (evidence(4.9, calls=2, largest_pico=2 * USD), None),
     "less than ten cents": (evidence(0.09, baseline_pico_per_hour=Decimal(1)), None),
     "one call of five dollars": (evidence(5.0, calls=1, largest_pico=5 * USD, baseline_pico_per_hour=None), SINGLE),
