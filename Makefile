@@ -21,7 +21,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup demo run test storm soak check fmt bench corpus-report lock audit sbom hooks clean test-timescale \
-	collector-build collector-config compiled test-compiled test-kafka node-agent examples helm-tools image dashboards
+	collector-build collector-config compiled test-compiled test-kafka node-agent client-tools peers \
+	examples helm-tools image dashboards
 
 help:  ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +85,14 @@ bench: setup  ## Measure what is claimed: speeds, memory, reports, storage (minu
 	@$(BIN)/python -m benchmarks.burning
 	@$(BIN)/python -m benchmarks.decisions
 	@$(BIN)/python -m benchmarks.noticing
+
+peers: setup  ## Other tools that take OTLP beside us on the same bytes, and on the recordings (an hour; kept in ~/.cache)
+	@$(BIN)/python -m benchmarks.peers --runs 3
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.peers.corpus --into build/peers
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.peers.verdicts build/peers
+
+client-tools: setup  ## Client libraries of other tools, for the tests of docs/coming-from-*.md (kept in ~/.cache)
+	@tests/client-tools.sh "$(CURDIR)/$(BIN)"
 
 compiled: build/compiled/.made  ## The hot modules compiled by mypyc into build/compiled (takes a C compiler and a minute)
 

@@ -46,6 +46,15 @@ def test_every_attribute_that_agents_are_told_to_send_is_read() -> None:
     assert all(any(key.startswith(prefix) for key in read) for prefix in prefixes)
 
 
+@pytest.mark.parametrize("page", sorted(DOCS.glob("coming-from-*.md")), ids=lambda page: page.stem)
+def test_every_attribute_of_another_tool_that_a_page_says_is_taken_is_read(page: Path) -> None:
+    table = page.read_text("utf-8").split("## What is called what")[1].split("\n## ")[0]
+    theirs = {word for line in table.splitlines() for word in quoted(line.split(" | ")[0])}
+    told = {word for word in theirs if ATTRIBUTE.fullmatch(word) and not NO_ATTRIBUTES.fullmatch(word)}
+    assert len(told) > 1
+    assert told - dialect_keys() - {key for keys in RESOURCE_KEYS.values() for key in keys} == set()
+
+
 def test_every_reason_for_a_missing_price_is_explained() -> None:
     told = quoted((DOCS / "reading-the-numbers.md").read_text("utf-8"))
     reasons = {offers.NO_MODEL, offers.UNKNOWN_MODEL, offers.NO_USAGE}
