@@ -12,6 +12,7 @@ skipped, with the reason.
 import argparse
 import base64
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -135,6 +136,7 @@ def main() -> int:
     if asked.report:
         print(table([json.loads(line) for file in asked.report for line in file.read_text().splitlines()]))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that whatever was started is ended, too
     peers, bins = wanted(asked.only)
     results = []
     with server(None) as at:

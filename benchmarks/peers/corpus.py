@@ -12,6 +12,7 @@ database, trace by trace, in the way its own pages add them up, and written to `
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -136,6 +137,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], help="those whose name has this word")
     parser.add_argument("--into", type=Path, required=True, help="a folder for what each tool said")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     asked.into.mkdir(parents=True, exist_ok=True)
     peers, bins = wanted(asked.only)
     with server(None) as at:
