@@ -17,7 +17,7 @@ export function overview(asked) {
     tiles(asked, burn, odd),
     panel("Spend by day", () => trend(asked, q), { id: "trend" }),
     panel("Anomalies", async () => anomalies(await odd), { id: "anomalies" }),
-    panel("Burning now", async () => burning((await burn).slice(0, 10)), { id: "burn" }),
+    panel("Burning now", async () => fastest(await burn), { id: "burn" }),
     panel("Cost by agent", async () => byAgent(await ask(`/allocations${q(period)}`)), { id: "agents" }),
     panel("Cost by model", async () => byModel(await ask(`/allocations/by-model${q(period)}`)), { id: "models" }),
     panel("Cost by organisation", async () => byOrganisation(await ask(`/costs${q({ groupBy: "org", window: `${asked.days}d`, tz: asked.tz })}`)), { id: "organisations" }),
@@ -112,6 +112,12 @@ function byModel(rows) {
 function byOrganisation(answer) {
   const org = ["Organisation", (row) => link(row.orgId ?? "–", { view: "", orgId: row.orgId }), "text"];
   return first("organisations", "Cost by organisation", [org, ...totals(answer.items), ["Share", "shareOfCost", "share"]], answer.items, "Nothing was spent in this period.");
+}
+
+function fastest(rows) {
+  const all = node("p");
+  all.append(link(`All ${count(rows.length)} active sessions`, { view: "sessions" }));
+  return [burning(rows.slice(0, 10)), rows.length > 10 ? all : null];
 }
 
 export function burning(rows) {
