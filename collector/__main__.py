@@ -73,7 +73,8 @@ async def run(settings: Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(word, stop.set)
     thread = LedgerThread(loop_factory())
     thread.start()
-    appending, asking = pool_of(settings, 1), pool_of(settings, settings.connections_max - 1)
+    appends = 2 if settings.connections_max > 2 else 1
+    appending, asking = pool_of(settings, appends), pool_of(settings, settings.connections_max - appends)
     try:
         opened = await unless(stop, thread.run(open_ledger(settings, appending)))
         if opened is None:

@@ -29,6 +29,8 @@ from doors.certificates import CertificateFiles, Certificates
 HEALTH_CONNECTIONS_MAX = 100
 TOKEN_SHARE = 0.25
 """Of the time until a sender is answered, so much at most is for its token; the rest for the commit."""
+APPENDS_MAX = 2
+"""The ledger counts the second while it writes the first. Before a spool one at a time, which it decides about."""
 LAST_SECONDS = 0.5
 """Kept back from the drain for closing what is closed last."""
 
@@ -72,6 +74,7 @@ class Service:
             group_spans=settings.group_spans_max,
             queue_requests=settings.admitted_requests_max,
             seconds=clock.monotonic,
+            appends_max=APPENDS_MAX if self._overflow is None else 1,
         )
         answers = Answers(random)
         self._answer_seconds_max = settings.answer_ms_max / 1000

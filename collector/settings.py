@@ -52,7 +52,8 @@ class Settings:
         bool, Variable("FINOPS_ALLOW_SUPERUSER", switch, "0", "for a trial: a database role that no wall binds")
     ]
     connections_max: Annotated[
-        int, Variable("FINOPS_DATABASE_CONNECTIONS_MAX", count(2, 100), "3", "one appends, the rest check tokens")
+        int,
+        Variable("FINOPS_DATABASE_CONNECTIONS_MAX", count(2, 100), "4", "two append, the rest check tokens"),
     ]
     statement_ms_max: Annotated[
         int, Variable("FINOPS_DATABASE_STATEMENT_MS_MAX", count(100, 600_000), "10_000", "one SQL statement")

@@ -65,7 +65,8 @@ class GroupWriter:
     """One task that appends; ``seconds`` is a monotonic clock.
 
     ``doubts_ledger``: an export of which nothing can be appended is given back to its sender, unless the database says
-    that its values are at fault. Off where there is no sender any more.
+    that its values are at fault. Off where there is no sender any more. ``appends_max``: so many at once, where enough
+    is waiting; for a ledger that does something with the second while it writes the first.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class GroupWriter:
         queue_requests: int,
         seconds: Callable[[], float],
         doubts_ledger: bool = True,
+        appends_max: int = 1,
     ) -> None:
         self._ledger = ledger
         self._metrics = metrics
@@ -84,6 +86,9 @@ class GroupWriter:
         self._queue_requests = queue_requests
         self._seconds = seconds
         self._doubts_ledger = doubts_ledger
+        self._appends_max = appends_max
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._queued_spans = 0
         self._queue: deque[Export] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -103,7 +108,9 @@ class GroupWriter:
         elif len(self._queue) >= self._queue_requests:
             settled.set_result(LedgerUnavailable("too many exports are waiting"))
         else:
-            self._queue.append(Export(batch, rejected, arrived_ns, settled))
+            export = Export(batch, rejected, arrived_ns, settled)
+            self._queue.append(export)
+            self._queued_spans += export.spans
             self._wake.set()
         return settled
 
@@ -119,16 +126,37 @@ class GroupWriter:
             await asyncio.wait({self._task})
         self._settle(list(self._queue), LedgerUnavailable("the collector is stopping"))
         self._queue.clear()
+        self._queued_spans = 0
         return not late
 
     async def _run(self) -> None:
-        while True:
-            while self._queue:
-                await self._append_group(self._next_group())
-            if self._stopping:
-                return
-            self._wake.clear()
-            await self._wake.wait()
+        try:
+            while True:
+                self._wake.clear()
+                while self._queue and self._may_begin():
+                    self._begin(self._next_group())
+                if self._stopping and not self._queue and not self._under_way:
+                    return
+                await self._wake.wait()
+        finally:
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _may_begin(self) -> bool:
+        """A second append is worth its while only where half a group waits for it."""
+        appends = len(self._under_way)
+        return not appends or (appends < self._appends_max and 2 * self._queued_spans >= self._group_spans)
+
+    def _begin(self, group: list[Export]) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            self._under_way.discard(task)
+            self._wake.set()
+
+        self._queued_spans -= sum(export.spans for export in group)
+        task = asyncio.create_task(self._append_group(group), name="append a group")
+        self._under_way.add(task)
+        task.add_done_callback(ended)
 
     def _next_group(self) -> list[Export]:
         group = [self._queue.popleft()]

@@ -3,41 +3,38 @@
 Whoever appends for a tenant holds the row of its shard in ``append_heads`` until the commit. So appends of one tenant
 come one after the other, in whatever replica they arise, and nothing can deadlock. What a collector remembers of open
 traces is used only while that row says that nobody else has appended since (``docs/adr/0003``).
+
+While one batch is being written the next one is counted ahead, as if the first were committed already. When its turn
+comes, the row says whether that was so; if not, it is counted again (``docs/adr/0011``).
 """
 
-from collections.abc import Iterable, Sequence
-from threading import Thread
-from typing import NamedTuple, Protocol
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import AsyncExitStack
+from typing import NamedTuple
 from uuid import UUID
-from zlib import crc32
 
 from psycopg import InterfaceError, InternalError, OperationalError
 from psycopg.errors import DeadlockDetected, UniqueViolation
+from psycopg.pq import TransactionStatus
 
-from finops.call_scopes import CallScopes
-from finops.counting import CallCounter, Search, StoredSpan, TraceKey
-from finops.erasure import ErasedIdentifiers
+from finops.counting import TraceKey
 from finops.event_time import event_time_ns
-from finops.price_book import PriceBook
 from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord
-from finops.trace_node import Node
-from finops.verdicts import Decision
-from ledger import append_rows, arrivals, call_scopes, copy_rows, mapping
+from ledger import append_rows, call_scopes
+from ledger.counted import Came, Counted
 from ledger.engine import keeps_rollups
-from ledger.erased import erased_identifiers
+from ledger.open_traces import SHARDS, OpenTraces, Rates, shard_of
 from ledger.pool import Connection, Pool
 from ledger.settling import Settling
 from sql import query
 
-SHARDS = 64
-"""Rows of append_heads."""
+__all__ = ["SHARDS", "Ledger", "Limits", "shard_of"]
 
-
-class Rates(Protocol):
-    """Where the price book comes from."""
-
-    async def load_book(self, connection: Connection) -> PriceBook:
-        """The rates that hold now."""
+CONNECTIONS_AHEAD = 2
+"""With fewer in the pool nothing is counted ahead."""
+WARY_APPENDS = 64
+"""After a batch was counted ahead in vain, so many are not."""
 
 
 class Limits(NamedTuple):
@@ -46,150 +43,168 @@ class Limits(NamedTuple):
     remembered_spans: int = 20_000
 
 
+class _Batch(NamedTuple):
+    """What is to be appended."""
+
+    records: Sequence[SpanRecord]
+    rejected: Sequence[Rejected]
+    arrived_ns: int
+
+
 class Ledger:
-    """Appends for one process. One append at a time; the caller's writer sees to that."""
+    """Appends for one process. Of several at once the second is counted ahead and the others wait, in order."""
 
     def __init__(self, pool: Pool, rates: Rates, *, writer: UUID, limits: Limits) -> None:
         self._pool = pool
-        self._rates = rates
         self._writer = writer
-        self._limits = limits
         self._rollups: bool | None = None
-        self._counter = CallCounter()
-        self._scopes = CallScopes()
-        self._book: PriceBook | None = None
-        self._erased = ErasedIdentifiers()
+        self._open = OpenTraces(rates, writer, limits.remembered_spans)
+        self._counting = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._failures = 0
+        """Of whatever leaves the memory unlike the ledger; what was counted before one is not written after it."""
+        self._remembered_since = 0
+        """The failures when the memory was last empty; it can be trusted while there were no more."""
+        self._unwritten: Collection[TraceKey] = ()
+        """Traces of which the ledger does not hold yet what is remembered."""
+        self._wary = 0
+        self.counted_ahead = 0
+        """Batches counted while another was written."""
+        self.counted_in_vain = 0
+        """Of those, the ones that had to be counted again."""
 
     @property
     def remembered_spans(self) -> int:
         """Spans held in memory."""
-        return len(self._counter)
+        return len(self._open.counter)
 
     async def append(self, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int) -> AppendOutcome:
         """Commits a batch and says what became of it. Raises ``LedgerUnavailable`` with nothing kept."""
+        whole = _Batch(batch, rejected, arrived_ns)
         try:
-            return await self._attempt(batch, rejected, arrived_ns)
+            return await self._attempt(whole)
         except (UniqueViolation, LedgerUnavailable) as fault:
             # A deadlock is with the server's own work on old chunks, which is over when it was broken.
             if isinstance(fault, LedgerUnavailable) and not isinstance(fault.__cause__, DeadlockDetected):
                 raise
-            return await self._attempt(batch, rejected, arrived_ns)
+            return await self._attempt(whole)
 
-    def _forget(self) -> None:
-        """After a failed append what is remembered may not be what is stored."""
-        # In a thread, because it takes as long as there is much, and somebody may be waiting for an answer.
-        Thread(target=self._counter.dissolve, name="forget", daemon=True).start()
-        self._counter = CallCounter()
-        self._scopes = CallScopes()
+    async def _attempt(self, batch: _Batch) -> AppendOutcome:
+        async with AsyncExitStack() as counting:
+            await counting.enter_async_context(self._counting)
+            ahead = await self._count_ahead(batch)
+            try:
+                await self._writing.acquire()
+            except BaseException:
+                self._fail()
+                raise
+            try:
+                return await self._commit(batch, ahead, counting)
+            except (OperationalError, InterfaceError, InternalError) as error:
+                self._fail()
+                # Without its traceback, which holds the batch: the pool's errors are held by the pool's own frames.
+                raise LedgerUnavailable(type(error).__name__) from error.with_traceback(None)
+            except BaseException:
+                self._fail()
+                raise
+            finally:
+                self._unwritten = ()
+                self._writing.release()
+
+    def _fail(self) -> None:
+        self._failures += 1
         self._rollups = None
 
-    async def _attempt(
-        self, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int
-    ) -> AppendOutcome:
-        try:
-            async with self._pool.connection() as connection, connection.transaction():
-                outcome = await self._append(connection, batch, rejected, arrived_ns)
-        except (OperationalError, InterfaceError, InternalError) as error:
-            self._forget()
-            # Without its traceback, which holds the batch: the pool's errors are held by the pool's own frames.
-            raise LedgerUnavailable(type(error).__name__) from error.with_traceback(None)
-        except BaseException:
-            self._forget()
-            raise
-        self._evict()
-        return outcome
+    async def _commit(self, batch: _Batch, ahead: "_Ahead | None", counting: AsyncExitStack) -> AppendOutcome:
+        """In its turn. ``counting`` is closed when the next batch may be counted."""
+        shards = sorted({shard_of(record.tenant) for record in batch.records})
+        async with self._pool.connection() as connection, connection.transaction():
+            holds = await self._lock(connection, shards)
+            self._wary = max(0, self._wary - 1)
+            if ahead is not None and not (holds and ahead.failures == self._failures):
+                ahead, self._wary = None, WARY_APPENDS
+                self.counted_in_vain += 1
+                self._fail()
+            counted = ahead.counted if ahead is not None else await self._count(connection, batch)
+            if ahead is not None:
+                self._unwritten = counted.traces()
+                await counting.aclose()
+            await counted.write(connection)
+            if ahead is None:
+                self._unwritten = counted.traces()
+                await counting.aclose()
+            return await self._add(connection, counted, shards)
 
-    async def _append(
-        self, connection: Connection, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int
-    ) -> AppendOutcome:
-        shards = await self._lock(connection, {record.tenant for record in batch})
-        batch = self._erased.replaced_in(batch)
-        await self._restore(connection, _trace_keys(batch))
-        timed = [(r, event_time_ns(r.start_ns, r.end_ns, arrived_ns)) for r in batch]
-        came = self._counter.accept(timed)
-        await call_scopes.learn(connection, self._scopes, batch)
-        await self._restore_copies(connection)
-        settling = await self._settle(connection, self._counter.decide(), came.replaced, arrived_ns)
-        outcome = arrivals.outcome_of(batch, rejected, came.fresh, came.redelivered, came.conflicts)
-        counts = arrivals.counts_of(timed, rejected, came.fresh, outcome, settling.naive_cost)
+    async def _lock(self, connection: Connection, shards: Sequence[int]) -> bool:
+        """Takes the heads in their order; whether what was counted before still holds."""
+        return await self._open.lock(connection, shards)
+
+    async def _add(self, connection: Connection, counted: Counted, shards: Sequence[int]) -> AppendOutcome:
         if self._rollups is None:
             self._rollups = await keeps_rollups(connection)
-        # One after the other without waiting for answers in between.
         async with connection.pipeline():
-            await append_rows.add_sums(connection, [line.entry for line in settling.entries], rollups=self._rollups)
-            await arrivals.write_intake(connection, counts, rejected, arrived_ns)
+            outcome = await counted.add(connection, rollups=self._rollups)
             if shards:
                 await connection.execute(query("sign_heads"), {"shards": shards, "writer": self._writer})
         return outcome
 
-    async def _lock(self, connection: Connection, tenants: Iterable[str]) -> list[int]:
-        """Takes the heads, forgets what others have appended to, and makes sure of the newest rates and erasures."""
-        shards = sorted({shard_of(tenant) for tenant in tenants})
-        if not shards:
-            return shards
-        rows = await (await connection.execute(query("lock_heads"), {"shards": shards})).fetchall()
-        foreign = {int(str(row[0])) for row in rows if row[1] != self._writer}
-        if foreign:
-            for tenant in self._scopes.tenants():
-                if shard_of(tenant) in foreign:
-                    self._scopes.forget(tenant)
-            for key in self._counter.held():
-                if shard_of(key[0]) in foreign:
-                    self._counter.forget(key)
-        if self._book is None or self._book.epoch != rows[0][2]:
-            self._book = await self._rates.load_book(connection)
-        if rows[0][3] != self._erased.epoch:
-            self._erased = await erased_identifiers(connection)
-        return shards
+    async def _count_ahead(self, batch: _Batch) -> "_Ahead | None":
+        """Counts a batch while another is being written; None where that is not so, or it cannot be done."""
+        trusted = self._remembered_since == self._failures and self._open.book is not None
+        if not trusted or not self._writing.locked() or self._wary or self._pool.max_size < CONNECTIONS_AHEAD:
+            return None
+        failures = self._failures
+        try:
+            connection = await self._pool.getconn()
+        except OperationalError:
+            return None
+        try:
+            # Every question by itself: who waits for the other batch must not hold locks meanwhile.
+            await connection.set_autocommit(True)
+            counted = await self._count(connection, batch)
+            await counted.finish()
+        except Exception:  # noqa: BLE001 - whatever it is, it happens again in the batch's turn, and is told then
+            self._fail()
+            return None
+        except BaseException:
+            self._fail()
+            raise
+        finally:
+            await self._give_back(connection)
+        self.counted_ahead += 1
+        return _Ahead(counted, failures)
 
-    async def _restore(self, connection: Connection, keys: Iterable[TraceKey]) -> bool:
-        """Reads traces that are not in memory; False where all are."""
-        wanted = sorted(key for key in keys if not self._counter.holds(key))
-        if not wanted:
-            return False
-        found: dict[TraceKey, list[StoredSpan]] = {key: [] for key in wanted}
-        parameters = {"tenants": [key[0] for key in wanted], "traces": [key[1] for key in wanted]}
-        async for row in await connection.execute(query("restore_traces"), parameters, binary=True):
-            key, span = mapping.stored_span_from(row)
-            found[key].append(span)
-        for key, spans in found.items():
-            self._counter.restore(key, spans)
-        return True
+    async def _give_back(self, connection: Connection) -> None:
+        if connection.info.transaction_status == TransactionStatus.IDLE:
+            await connection.set_autocommit(False)
+        else:
+            await connection.close()
+        await self._pool.putconn(connection)
 
-    async def _restore_copies(self, connection: Connection) -> None:
-        """Brings in the traces that may hold copies of the touched calls, and copies of those."""
-        done = Search.nothing()
-        while any(search := self._counter.search(done, self._scopes)):
-            if not await self._restore(connection, await append_rows.traces_with_copies(connection, search)):
-                return
-
-    async def _settle(
-        self, connection: Connection, decisions: Sequence[Decision], replaced: Sequence[Node], arrived_ns: int
-    ) -> Settling:
-        """Writes what decisions come to. The server takes in rows while the next ones are made."""
-        settling = Settling(decisions, self._book)
-        standing = await append_rows.standing(connection, settling.corrected())
-        pieces = map(copy_rows.entries, settling.settle(standing))
-        await append_rows.copy_pieces(connection, "copy_entries", pieces)
-        settling.keep(replaced)
-        await append_rows.write_spans(connection, settling.changed, replaced, settling.kept, arrived_ns)
-        return settling
-
-    def _evict(self) -> None:
-        """Forgets the traces longest unused, down to the limit."""
-        held = len(self._counter)
-        if held <= self._limits.remembered_spans:
-            return
-        for key in self._counter.held():
-            self._counter.forget(key)
-            if len(self._counter) <= self._limits.remembered_spans * 3 // 4:
-                return
+    async def _count(self, connection: Connection, batch: _Batch) -> Counted:
+        """What a batch comes to."""
+        memory = self._open
+        if self._remembered_since != self._failures:
+            memory.forget()
+            self._remembered_since = self._failures
+        memory.evict(self._unwritten)
+        records = memory.erased.replaced_in(batch.records)
+        await memory.restore(connection, {(record.tenant, record.trace_id) for record in records})
+        timed = [(r, event_time_ns(r.start_ns, r.end_ns, batch.arrived_ns)) for r in records]
+        found = memory.counter.accept(timed)
+        fresh_scopes = await call_scopes.learn(connection, memory.scopes, records)
+        await memory.restore_copies(connection)
+        settling = Settling(memory.counter.decide(), memory.book)
+        corrected = settling.corrected()
+        if any((node.record.tenant, node.record.trace_id) in self._unwritten for node in corrected):
+            async with self._writing:
+                pass  # what stands for them is being written; it can be read when that is over
+        standing = await append_rows.standing(connection, corrected)
+        return Counted(Came(timed, batch.rejected, batch.arrived_ns, found, fresh_scopes), settling, standing)
 
 
-def shard_of(tenant: str) -> int:
-    """The row of append_heads that orders a tenant's appends."""
-    return crc32(tenant.encode()) % SHARDS
+class _Ahead(NamedTuple):
+    """A batch counted before its turn, and how many failures there had been."""
 
-
-def _trace_keys(batch: Iterable[SpanRecord]) -> set[TraceKey]:
-    return {(record.tenant, record.trace_id) for record in batch}
+    counted: Counted
+    failures: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -14,9 +14,6 @@ from ledger import mapping, sums
 from ledger.pool import Connection
 from ledger.settling import Kept
 from sql import query
-
-SPANS_AT_ONCE: Final = 128
-"""Rows made before they are sent."""
 
 
 async def traces_with_copies(connection: Connection, search: Search) -> set[TraceKey]:
@@ -89,18 +86,38 @@ async def copy_pieces(connection: Connection, statement: str, pieces: Iterator[b
         await copy.write(binary.TRAILER)
 
 
-async def add_sums(connection: Connection, entries: Sequence[Entry], *, rollups: bool) -> None:
-    """Adds entries to the ``rollups``, unless the engine does that by itself, and to the slots of their sessions."""
+Parameters = Mapping[str, object]
+
+
+class Sums(NamedTuple):
+    """What a set of entries adds to sums, as the parameters of statements; None where it adds nothing."""
+
+    quarters: Parameters | None
+    days: Parameters | None
+    slots: Parameters | None
+
+
+def sums_of(entries: Sequence[Entry]) -> Sums:
+    """What entries add to the sums by quarter hour, by day, and to the slots of their sessions."""
     groups = sums.groups(entries)
-    if rollups:
-        quarters = sums.rollup(groups, sums.QUARTER_HOUR_NS)
-        for name, found in (("add_usage_15m", quarters), ("add_usage_1d", sums.wider(quarters, sums.DAY_NS))):
-            columns = sums.columns(found)
-            if columns["bucket"]:
-                await connection.execute(query(name), columns)
-    columns = sums.slots(groups)
-    if columns["slot"]:
-        await connection.execute(query("add_slots"), columns)
+    quarters = sums.rollup(groups, sums.QUARTER_HOUR_NS)
+    by_quarter, by_day = sums.columns(quarters), sums.columns(sums.wider(quarters, sums.DAY_NS))
+    slots = sums.slots(groups)
+    return Sums(
+        by_quarter if by_quarter["bucket"] else None,
+        by_day if by_day["bucket"] else None,
+        slots if slots["slot"] else None,
+    )
+
+
+async def add_sums(connection: Connection, found: Sums, *, rollups: bool) -> None:
+    """Adds to the ``rollups``, unless the engine does that by itself, and to the slots of sessions."""
+    if rollups and found.quarters is not None:
+        await connection.execute(query("add_usage_15m"), found.quarters)
+    if rollups and found.days is not None:
+        await connection.execute(query("add_usage_1d"), found.days)
+    if found.slots is not None:
+        await connection.execute(query("add_slots"), found.slots)
 
 
 def _span_row(node: Node, kept: Kept, arrived: datetime) -> tuple[object, ...]:
@@ -126,25 +143,12 @@ def _span_row(node: Node, kept: Kept, arrived: datetime) -> tuple[object, ...]:
     )
 
 
-async def write_spans(
-    connection: Connection,
-    changed: Sequence[Node],
-    replaced: Sequence[Node],
-    kept: Mapping[int, Kept],
-    arrived_ns: int,
-) -> None:
-    """Keeps new spans and new verdicts. ``kept`` is by the id() of the node."""
-    fresh = [node for node in changed if not node.stored]
-    known = {id(node): node for node in (*changed, *replaced) if node.stored}
-    if fresh:
-        parts = (fresh[first : first + SPANS_AT_ONCE] for first in range(0, len(fresh), SPANS_AT_ONCE))
-        pieces = (binary.spans(part, kept, arrived_ns) for part in parts)
-        await copy_pieces(connection, "copy_spans", pieces)
-    if known:
-        moment = mapping.time_of(arrived_ns)
-        known_rows = [_span_row(node, kept[id(node)], moment) for node in known.values()]
-        columns = {name: [row[at] for row in known_rows] for at, name in enumerate(mapping.SPAN_COLUMNS)}
-        columns["facts"] = [None if facts is None else Jsonb(facts) for facts in columns["facts"]]
-        await connection.execute(query("update_spans"), columns)
-    for node in fresh:
-        node.stored = True
+def span_updates(nodes: Sequence[Node], kept: Mapping[int, Kept], arrived_ns: int) -> Parameters | None:
+    """New verdicts and contents of spans that are kept already. ``kept`` is by the id() of the node."""
+    if not nodes:
+        return None
+    moment = mapping.time_of(arrived_ns)
+    rows = [_span_row(node, kept[id(node)], moment) for node in nodes]
+    columns = {name: [row[at] for row in rows] for at, name in enumerate(mapping.SPAN_COLUMNS)}
+    columns["facts"] = [None if facts is None else Jsonb(facts) for facts in columns["facts"]]
+    return columns

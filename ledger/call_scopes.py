@@ -7,18 +7,25 @@ from finops.spans import SpanClass, SpanRecord
 from ledger.pool import Connection
 from sql import query
 
+FreshScopes = dict[tuple[str, str], bool]
+"""By tenant and scope, whether one of its calls had no answer id."""
 
-async def learn(connection: Connection, scopes: CallScopes, batch: Iterable[SpanRecord]) -> None:
-    """Loads the tenants not known, takes in the scopes of a batch, and writes down those that are new."""
+
+async def learn(connection: Connection, scopes: CallScopes, batch: Iterable[SpanRecord]) -> FreshScopes:
+    """Loads the tenants not known, takes in the scopes of a batch, and says which are new, to be written down."""
     calls = [record for record in batch if record.span_class is SpanClass.CALL]
     await _load(connection, scopes, {record.tenant for record in calls}.difference(scopes.tenants()))
-    if fresh := scopes.learn(calls):
-        parameters = {
-            "tenants": [tenant for tenant, _ in fresh],
-            "scopes": [scope for _, scope in fresh],
-            "without_id": list(fresh.values()),
-        }
-        await connection.execute(query("add_call_scopes"), parameters)
+    return scopes.learn(calls)
+
+
+async def add(connection: Connection, fresh: FreshScopes) -> None:
+    """Writes down what was new."""
+    parameters = {
+        "tenants": [tenant for tenant, _ in fresh],
+        "scopes": [scope for _, scope in fresh],
+        "without_id": list(fresh.values()),
+    }
+    await connection.execute(query("add_call_scopes"), parameters)
 
 
 async def _load(connection: Connection, scopes: CallScopes, tenants: set[str]) -> None:

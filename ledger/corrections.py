@@ -76,7 +76,7 @@ async def correct(connection: Connection, pairs: Sequence[tuple[Entry, Entry]], 
     if not entries:
         return
     await append_rows.copy_pieces(connection, "copy_entries", iter([copy_rows.entries(map(Written, entries))]))
-    await append_rows.add_sums(connection, entries, rollups=await keeps_rollups(connection))
+    await append_rows.add_sums(connection, append_rows.sums_of(entries), rollups=await keeps_rollups(connection))
     standing = [entry for entry in entries if entry.measures.calls > 0 or entry.measures.cache_hits > 0]
     await connection.execute(
         query("reprice_spans"),

@@ -3,14 +3,14 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from uuid import uuid4
 
 import pytest
 
 from finops.spans import SpanClass, SpanRecord
 from finops.usage import TokenUsage
-from ledger.append import Ledger, Limits, shard_of
+from ledger.append import Ledger, Limits
 from ledger.pool import Connection, Pool
 from ledger.rates import RateStore
 from sql import query
@@ -56,12 +56,10 @@ async def deadlocks(ledger_pool: Pool, kind: type[Ledger]) -> int:
 class Unsorted(Ledger):
     """Locks the heads of a batch in the order of its spans."""
 
-    async def _lock(self, connection: Connection, tenants: Iterable[str]) -> list[int]:
-        shuffled = [shard_of(tenant) for tenant in tenants]
-        random.shuffle(shuffled)
-        for shard in shuffled:
+    async def _lock(self, connection: Connection, shards: Sequence[int]) -> bool:
+        for shard in random.sample(shards, len(shards)):
             await connection.execute(query("lock_heads"), {"shards": [shard]})
-        return await super()._lock(connection, tenants)
+        return await super()._lock(connection, shards)
 
 
 async def test_writers_of_the_same_tenants_never_deadlock(ledger_pool: Pool) -> None:
