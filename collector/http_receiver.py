@@ -103,6 +103,8 @@ def read_headers(
     method: str, signal: Signal | None, headers: dict[bytes, bytes], sent: Sequence[tuple[bytes, bytes]]
 ) -> Request | Answer:
     """The request line and headers as far as they matter here, or the refusal they earn. ``sent`` may repeat names."""
+    if b"transfer-encoding" in headers and b"content-length" in headers:
+        return refuse(Outcome.UNDECODABLE, "both Content-Length and Transfer-Encoding were sent")
     if signal is None:
         return refuse(Outcome.NO_SUCH_PATH, f"OTLP is taken at {', '.join(PATHS)}")
     if method != "POST":

@@ -86,6 +86,11 @@ class PathDoor:
         if endpoint is None:
             detail = f"{request.method} is not allowed here; allowed: {self._allow}"
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": self._allow})
+        if "transfer-encoding" in request.headers and "content-length" in request.headers:
+            detail = (
+                "both Content-Length and Transfer-Encoding were sent: whoever stands in front may read another request"
+            )
+            raise Problem(HTTPStatus.BAD_REQUEST, detail, headers={"Connection": "close"})
         grant = NOBODY
         if not isinstance(endpoint.scope, Open):
             grant = await self._gate.admit(request.headers.getlist("authorization"), endpoint.scope)
