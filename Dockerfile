@@ -34,7 +34,7 @@ RUN if [ "$COMPILE" = 1 ]; then apt-get install --yes --no-install-recommends gc
 # Built with the tools of the base: only the runtime's packages are in the image.
 RUN python3 -m venv /builder && /builder/bin/pip install --no-cache-dir --disable-pip-version-check 'hatchling>=1.27' \
     && if [ "$COMPILE" = 1 ]; then \
-         /builder/bin/pip install --no-cache-dir --disable-pip-version-check 'mypy[mypyc]>=2.0,<3' 'setuptools>=80'; fi \
+         /builder/bin/pip install --no-cache-dir --disable-pip-version-check 'mypy[mypyc]>=2.0,<3' 'setuptools>=80' 'msgspec>=0.21,<1'; fi \
     && FINOPS_COMPILE="$COMPILE" /builder/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
     && /opt/finops/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps /wheel/*.whl \
     && /opt/finops/bin/python -m compileall -q /opt/finops/lib \
