@@ -28,6 +28,14 @@ class RetentionRule(NamedTuple):
     updated_by: str
 
 
+class PrivacyState(NamedTuple):
+    """What has to go and has not yet."""
+
+    erasures_unfinished: int
+    days_behind: int
+    """Days whose names should be gone, of the organisation that has most of them."""
+
+
 class Expired(NamedTuple):
     """What replaces the names of an organisation that are too old."""
 

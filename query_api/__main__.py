@@ -132,6 +132,7 @@ def build(
     neighbours = Neighbours(settings.collector_url, settings.provider_urls, settings.docker_host)
     exports = export_endpoints(settings, connections, pools.exporting)
     budgets = budget_handlers(settings, connections, pools.deciding, rates)
+    privacy = privacy_handlers(settings, connections, now)
     alerts, burn = alert_handlers(connections, courier), burn_handlers(settings, connections)
     issuer = issuer_of(settings.oidc, time.monotonic, now)
     jwts = () if issuer is None else (issuer,)
@@ -149,9 +150,11 @@ def build(
         rates=rate_handlers(connections, rates, sweeper),
         alerts=alerts,
         budgets=budgets,
-        privacy=privacy_handlers(settings, connections, now),
+        privacy=privacy,
         health=Health(reports, neighbours, life, http_status, time.monotonic, {"judge": judge.component}),
-        prometheus=Prometheus(reports, judge, burn.gauges, exports, paces, alerts.alerts, budgets.gauges, *jwts),
+        prometheus=Prometheus(
+            reports, judge, burn.gauges, exports, paces, alerts.alerts, budgets.gauges, privacy.gauges, *jwts
+        ),
         otlp_grpc=str(settings.otlp_grpc),
     )
     gate = Gate(TokenStore(connections), time.monotonic, paces, issuer)

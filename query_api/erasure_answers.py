@@ -76,7 +76,7 @@ ERASURE_ANSWER = Shape(
         field("applied", FLAG, "applied"),
         field("orgId", TEXT, "request.org_id"),
         Field("kind", TEXT, lambda answer: str(answer.request.kind)),
-        field("found", ERASURE_FOUND, "found"),
+        field("found", ERASURE_FOUND, "found", nullable=True),
         field("erasure", ERASURE, "erasure", nullable=True),
     ),
 )

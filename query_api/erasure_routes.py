@@ -10,6 +10,7 @@ from query_api.erasure_answers import ERASURE, ERASURE_ANSWER, ERASURES, RETENTI
 from query_api.exchange import Endpoint
 from query_api.paging import CURSOR, LIMIT
 from query_api.parameters import ONE_ORG, ORG
+from query_api.privacy_gauges import PrivacyGauges
 
 ORG_OF_RULE = ONE_ORG._replace(meaning="The organisation; left out: the token's")
 
@@ -19,6 +20,7 @@ class PrivacyHandlers(NamedTuple):
 
     erasures: ErasureEndpoints
     retention: RetentionEndpoints
+    gauges: PrivacyGauges
 
 
 def privacy_rows(prefix: str, to: PrivacyHandlers) -> list[Endpoint]:

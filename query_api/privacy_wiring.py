@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from ledger.erasing import ErasurePass, Erasures
 from ledger.expiring import RetentionPass
 from ledger.pool import Pool
+from ledger.privacy_state import PrivacyStates
 from ledger.retention_rules import RetentionRules
 from query_api.endpoints.erasures import ErasureEndpoints
 from query_api.endpoints.retention import RetentionEndpoints
 from query_api.erasure_routes import PrivacyHandlers
 from query_api.judging import Clock, JudgePass
+from query_api.privacy_gauges import PrivacyGauges
 from query_api.settings import Settings
 
 
@@ -19,6 +21,7 @@ def privacy_handlers(settings: Settings, connections: Pool, now: Callable[[], da
     return PrivacyHandlers(
         erasures=ErasureEndpoints(Erasures(connections, settings.erasures_open_max), now),
         retention=RetentionEndpoints(RetentionRules(connections)),
+        gauges=PrivacyGauges(PrivacyStates(connections)),
     )
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from finops.erasure import Erasure, ErasurePreview, ErasureRefused, ErasureRequest, Kind, TooManyErasures
+from finops.spans import LedgerUnavailable
 from finops.stored_text import storable
 from query_api.auth import keep_within, within
 from query_api.bodies import PROSE_LENGTH_MAX, BodyReader
@@ -48,7 +49,8 @@ class ErasureAnswer(NamedTuple):
     """What held the identifier, and the run that replaces it, if that was asked for."""
 
     request: ErasureRequest
-    found: ErasurePreview
+    found: ErasurePreview | None
+    """None: it was too much to be counted in time."""
     erasure: Erasure | None = None
 
     @property
@@ -84,9 +86,9 @@ class ErasureEndpoints:
     async def post(self, ask: Ask) -> Answer:
         """A preview, or the erasure as far as one request goes; the rest is done behind the answer."""
         request, apply, reason = _asked(ask)
-        found = await self._erasures.preview(request)
         if not apply:
-            return told(ERASURE_ANSWER, ErasureAnswer(request, found))
+            return told(ERASURE_ANSWER, ErasureAnswer(request, await self._erasures.preview(request)))
+        found = await self._found(request)
         try:
             erasure_id = await self._erasures.start(request, ask.now, actor=ask.grant.name, reason=reason)
         except ErasureRefused as refused:
@@ -97,6 +99,12 @@ class ErasureEndpoints:
         await self._erasures.advance(erasure_id, self._now)
         erasure = await self._erasures.one(UUID(erasure_id), None)
         return told(ERASURE_ANSWER, ErasureAnswer(request, found, erasure))
+
+    async def _found(self, request: ErasureRequest) -> ErasurePreview | None:
+        try:
+            return await self._erasures.preview(request)
+        except LedgerUnavailable:
+            return None
 
 
 def _asked(ask: Ask) -> tuple[ErasureRequest, bool, str]:

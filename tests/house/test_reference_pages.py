@@ -19,6 +19,7 @@ from finops.access import Grant
 from finops.alert_listing import AlertCounts
 from finops.budget_periods import Span
 from finops.budgets import Spend, Standing
+from finops.expiry import PrivacyState
 from finops.reports import AgentBurn, BurnGauges, Lifetime
 from query_api.budget_gauges import gauges
 from query_api.burn_metrics import burn_families
@@ -31,6 +32,7 @@ from query_api.issuer_door import IssuerDoor
 from query_api.judge_report import JudgeReport
 from query_api.judging import Clock, Judging, Pace
 from query_api.pace import PaceLimits, Paces
+from query_api.privacy_gauges import privacy_families
 from query_api.routes import Handlers, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +112,7 @@ def test_the_metrics_page_has_every_metric_and_no_other() -> None:
     printed += [family for others in (judged(), exported(), alerted()) for family in asyncio.run(others)]
     printed += burn_families(BurnGauges([AgentBurn("", "", 0)], [("", "", "warning", 1)]), 600)
     budget = Standing(a_budget(), "", Span(NOW, NOW), 1, Spend())
-    printed += gauges([[budget]], 1)
+    printed += gauges([[budget]], 1) + privacy_families(PrivacyState(0, 0))
     served = {family.name + sample.suffix for family in printed for sample in family.samples}
     served |= {f"{family.name}_total" for family in printed if family.kind == "counter"}
     assert {name for row in rows("metrics.md") for name in quoted(row[0])} == own | served
