@@ -126,7 +126,7 @@ def ours_running(superuser_url: str, server: int | None) -> Iterator[Running]:
         process = subprocess.Popen(
             [sys.executable, "-m", "collector"],
             cwd=ROOT,
-            env={**kept, **ports, "FINOPS_DATABASE_URL": url},
+            env={**kept, **ports, "FINOPS_ALLOW_SUPERUSER": "1", "FINOPS_DATABASE_URL": url},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
