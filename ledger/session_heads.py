@@ -35,4 +35,5 @@ class SessionHeadsPass:
         """A limited number of rows each time; a clock that runs ahead of the database's takes nothing away."""
         async with reaching(self._pool) as connection:
             for statement, age in (("burn_heads_idle", self._idle), ("burn_heads_quiet", self._quiet)):
-                await connection.execute(query(statement), {"now": now, "age": age, "limit": ROWS_AT_ONCE})
+                values = {"now": now, "age": age, "spare": QUIET_AFTER_SPARE, "limit": ROWS_AT_ONCE}
+                await connection.execute(query(statement), values)

@@ -103,6 +103,18 @@ async def test_a_late_span_counts_when_it_happened_and_a_future_one_when_its_tim
     assert await asked(ledger_pool, soon, 600, 10) == [("default", "early", "agent", 27 * USD, 3)]
 
 
+async def test_a_judge_with_a_short_window_takes_nothing_from_whoever_has_a_long_one(ledger_pool: Pool) -> None:
+    now = datetime.now(UTC)
+    await spend(ledger_pool, calls(now - timedelta(seconds=300), 3, 1, 9.0, session="minutes ago"))
+    for number in range(30):
+        await spend(ledger_pool, calls(now - timedelta(seconds=20), 3, 1, 0.1, session=f"now-{number}"))
+    await SessionHeadsPass(ledger_pool, 60, 1800).run(now)
+    async with ledger_pool.connection() as connection:
+        bound = "select spend_bound_pico >= %s from session_heads where session_id = 'minutes ago'"
+        assert await (await connection.execute(bound, (27 * USD,))).fetchone() == (True,)
+    assert await asked(ledger_pool, now, 600, 1) == [("default", "minutes ago", "agent", 27 * USD, 3)]
+
+
 async def test_a_session_long_idle_is_forgotten_and_comes_back_whole(ledger_pool: Pool) -> None:
     now = datetime.now(UTC)
     first = now - timedelta(hours=9)
