@@ -227,6 +227,14 @@ def pytest_report_header() -> list[str]:
     return lines
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Quiet runs, as those of `make test` are, leave headers out: so they are told which engines there are here."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and session.config.get_verbosity() < 0 and not hasattr(session.config, "workerinput"):
+        for line in pytest_report_header():
+            reporter.write_line(line)
+
+
 def _version_at(url: str) -> str:
     with psycopg.connect(url, connect_timeout=10) as connection:
         row = connection.execute(
