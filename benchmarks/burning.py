@@ -182,6 +182,7 @@ def query_api(url: str) -> Iterator[str]:
         "FINOPS_DATABASE_URL": url,
         "FINOPS_API": "127.0.0.1:0",
         "FINOPS_COLLECTOR_URL": "off",
+        "FINOPS_API_REQUESTS_PER_SECOND": "0",
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FINOPS_")}
     command = [sys.executable, "-m", "query_api"]
