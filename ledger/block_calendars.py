@@ -7,19 +7,20 @@ made again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Error
 
-from finops.blocks import SIX_HOURS_STEP, Stretch, following
+from finops.blocks import SIX_HOURS_STEP, Cover, Stretch, following, lacks_days
 from finops.periods import UnknownZone
 from finops.spans import LedgerUnavailable
-from ledger.blocks import sum_up
+from ledger.blocks import covered, sum_up
 from ledger.engine import Engine
 from ledger.pool import Connection, Pool
-from ledger.reading import reaching
+from ledger.reading import Look, look, reaching
 from ledger.refresh import APPENDS_WAIT, DAY, QUARTER, floor, progress
 from sql import query
 
@@ -39,6 +40,19 @@ class WantedZones:
         self._pool = pool
         self._zones_max = zones_max
         self._told: set[str] = set()
+
+    @asynccontextmanager
+    async def look(self, zone: str, stretches: Sequence[Stretch]) -> AsyncIterator[tuple[Look, Cover]]:
+        """A look at the ledger and where the sums of ``stretches`` are read in it. A zone whose days are missing is
+        wanted afterwards, also where the answer took too long without them. Raises ``LedgerUnavailable``."""
+        found: Cover | None = None
+        try:
+            async with look(self._pool) as ledger:
+                found = await covered(ledger, stretches)
+                yield ledger, found
+        finally:
+            if found is not None and lacks_days(stretches, found):
+                await self.want(zone)
 
     async def want(self, zone: str) -> None:
         """Has the days of ``zone`` summed up from now on; never fails, since an answer does not depend on it."""

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from finops.blocks import Cover, Stretch, lacks_days, pieces
+from finops.blocks import Cover, Stretch, pieces
 from finops.cost_questions import GROUPS, CostPage, CostQuestion, CostRow, EntriesGone, Place
 from finops.reports import Stated
 from ledger.block_calendars import ZONES_MAX, WantedZones
-from ledger.blocks import cover_values, covered
+from ledger.blocks import cover_values
 from ledger.pool import Pool
-from ledger.reading import Look, filter_values, look, totals
+from ledger.reading import Look, filter_values, totals
 
 QUARTER = timedelta(minutes=15)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -34,14 +34,11 @@ class CostReport:
         """One page of an answer, and the sums over all its pages."""
         name = "report_costs_by_entries" if question.needs_entries else "report_costs_by_sums"
         stretches = sums_of(question)
-        async with look(self._pool) as ledger:
-            found = await covered(ledger, stretches)
+        async with self._zones.look(question.window.zone, stretches) as (ledger, found):
             values = question_values(question, found)
             await _refuse_what_is_gone(ledger, question, values)
             rows = await ledger.rows(name, values)
             page = _page(rows, question.limit)._replace(identifiers_since=await _identifiers_since(ledger, question))
-        if lacks_days(stretches, found):
-            await self._zones.want(question.window.zone)
         return Stated(page, ledger.complete_through, ledger.pending_ranges)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from finops.blocks import Cover, Stretch, lacks_days, pieces
+from finops.blocks import Cover, Stretch, pieces
 from finops.periods import Period, hours_of
 from finops.ratios import share
 from finops.reports import AgentActivity, AgentDay, AgentSpend, CacheStep, Filters, Lifetime, ModelSpend, Stated, Totals
@@ -36,12 +36,9 @@ class Reports:
     async def trends(self, period: Period, filters: Filters) -> Stated[list[AgentDay]]:
         """Spend by day and agent; days ascending, then the dearest first."""
         days = pieces(period.starts, period.end, period.zone)
-        async with look(self._pool) as ledger:
-            found = await covered(ledger, days)
+        async with self._zones.look(period.zone, days) as (ledger, found):
             values = period_values(period, filters, found) | {"starts": list(period.starts)}
             rows = await ledger.rows("report_trends", values)
-        if lacks_days(days, found):
-            await self._zones.want(period.zone)
         return Stated([_agent_day(period, row) for row in rows], ledger.complete_through, ledger.pending_ranges)
 
     async def allocations(self, period: Period, filters: Filters) -> Stated[list[AgentSpend]]:
@@ -72,12 +69,9 @@ class Reports:
         """What caching did, by day of the period's zone or by hour; steps in which nothing happened are left out."""
         starts = hours_of(period) if hourly else period.starts
         steps = pieces(starts, period.end, period.zone)
-        async with look(self._pool) as ledger:
-            found = await covered(ledger, steps)
+        async with self._zones.look(period.zone, steps) as (ledger, found):
             values = period_values(period, filters, found) | {"starts": list(starts)}
             rows = await ledger.rows("report_cache_impact", values)
-        if lacks_days(steps, found):
-            await self._zones.want(period.zone)
         answer = [CacheStep(starts[row[0] - 1], row[1], row[2], int(row[3]), _cache_money(row[4:])) for row in rows]
         return Stated(answer, ledger.complete_through, ledger.pending_ranges)
 

@@ -1,4 +1,5 @@
--- The entries that stand for some spans now. Called by ledger.append before it takes them back.
+-- The entries that stand for some spans now, found by key one after the other: a join of any other kind reads the whole
+-- ledger. Called by ledger.append before it takes them back.
 select
     e.event_time, e.tenant, e.trace_id, e.span_id, e.revision, e.org_id, e.team_id, e.agent_id, e.session_id,
     e.user_id, e.environment, e.service, e.provider, e.model_id, e.operation, e.calls, e.agent_runs, e.tool_calls,
@@ -9,5 +10,10 @@ select
 from unnest(
     %(times)s::timestamptz[], %(tenants)s::text[], %(traces)s::bytea[], %(spans)s::bytea[], %(revisions)s::integer[]
 ) as wanted (event_time, tenant, trace_id, span_id, revision)
-join entries e on e.event_time = wanted.event_time and e.tenant = wanted.tenant and e.trace_id = wanted.trace_id
-    and e.span_id = wanted.span_id and e.revision = wanted.revision
+cross join lateral (
+    select *
+    from entries f
+    where f.event_time = wanted.event_time and f.tenant = wanted.tenant and f.trace_id = wanted.trace_id
+        and f.span_id = wanted.span_id and f.revision = wanted.revision
+    offset 0
+) e

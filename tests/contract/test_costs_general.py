@@ -10,11 +10,13 @@ from uuid import UUID
 import pytest
 from sums_world import built, call, ns, refreshed, rows
 
+from finops.blocks import Stretch
 from finops.cost_questions import GROUPS, CostPage, CostQuestion, CostRow, EntriesGone
 from finops.reports import NO_FILTERS, Filters
-from finops.spans import Dimensions
+from finops.spans import Dimensions, LedgerUnavailable
 from finops.time_windows import TimeWindow, steps_of
 from ledger.append import Ledger, Limits
+from ledger.block_calendars import ZONES_MAX, WantedZones
 from ledger.costs import CostReport
 from ledger.engine import detect
 from ledger.jobs import autocommit
@@ -117,6 +119,21 @@ async def test_the_hours_of_a_day_add_up_to_it_in_every_zone(
         await configure(leader)
         assert await built(leader, NOW) > 300
     await every_zone_adds_up(pool, entries)
+
+
+async def test_a_zone_whose_report_takes_too_long_is_made_from_now_on(world: tuple[Pool, list[dict[str, Any]]]) -> None:
+    pool, _ = world
+    midnights = [day - timedelta(hours=5, minutes=30) for day in CHANGES]
+
+    async def slow_report() -> None:
+        days = [Stretch(midnight, midnight + timedelta(days=1)) for midnight in midnights]
+        async with WantedZones(pool, ZONES_MAX).look("Asia/Kolkata", days) as (ledger, _found):
+            await ledger.connection.execute("set local statement_timeout = 20")
+            await ledger.connection.execute("select pg_sleep(10)")
+
+    with pytest.raises(LedgerUnavailable):
+        await slow_report()
+    assert await rows(pool, "select zone from block_calendars where step = 'day'") == [("Asia/Kolkata",)]
 
 
 async def every_zone_adds_up(pool: Pool, entries: list[dict[str, Any]]) -> None:
