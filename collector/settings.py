@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
-from collector.settings_values import Address as Address
-from collector.settings_values import address as address_value
 from collector.settings_values import count, database_url, database_url_or_none, directory, file, switch
 from doors.issuer_settings import IssuerSettings, read_issuer, render_issuer
+from doors.settings_values import Address as Address
+from doors.settings_values import address as address_value
 
 KIBI = 1024
 MEBI = 1024 * KIBI

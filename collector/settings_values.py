@@ -1,51 +1,17 @@
-"""The kinds of value that a setting can have, each read from its text."""
+"""The kinds of value that a setting can have, each read from its text; ``ValueError`` says why one cannot be read."""
 
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
-
-class Address(NamedTuple):
-    """Where to listen. Port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-def address(text: str) -> Address:
-    """``host:port``; all readers here raise ``ValueError`` with words that follow the value."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError("is not host:port")
-    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+from doors.settings_values import count as plain_count
 
 
 def count(lowest: int, highest: int) -> Callable[[str], int]:
     """A whole number from ``lowest`` to ``highest``; underscores are allowed."""
 
-    def read(text: str) -> int:
-        digits = text.replace("_", "")
-        if not digits.isascii() or not digits.isdigit() or not lowest <= int(digits) <= highest:
-            raise ValueError(f"is not a whole number from {lowest} to {highest}")
-        return int(digits)
-
-    return read
+    plain = plain_count(lowest, highest)
+    return lambda text: plain(text.replace("_", ""))
 
 
 def switch(text: str) -> bool:

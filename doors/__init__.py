@@ -1,1 +1,1 @@
-"""What the doors of both services have in common: certificates that are read again, and bearer JWTs of an issuer."""
+"""What the doors of both services have in common: certificates, bearer JWTs of an issuer, and values of settings."""

@@ -6,9 +6,10 @@ What the limits mean is said by ``issuer_keys``, which keeps them. Nothing of th
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from doors.settings_values import count, is_loopback
 
 ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"}
 """Of signed tokens. None with a shared secret, which whoever checks could sign with."""
@@ -52,7 +53,7 @@ def secure_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not an http:// or https:// address")
-    if parts.scheme != "https" and not _is_loopback(parts.hostname):
+    if parts.scheme != "https" and not is_loopback(parts.hostname):
         raise ValueError("is not an https:// address")
     return text
 
@@ -78,22 +79,6 @@ def _text_or_off(text: str) -> str | None:
     return None if text == OFF else text
 
 
-def _count(lowest: int, highest: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
-            raise ValueError(f"is not a whole number from {lowest} to {highest}")
-        return int(text)
-
-    return read
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 VARIABLES: dict[str, Variable] = {
     "issuer": Variable("FINOPS_OIDC_ISSUER", _issuer, "", "issuer of bearer JWTs that are let in, too"),
     "audience": Variable("FINOPS_OIDC_AUDIENCE", str, "", "whom its tokens must be for"),
@@ -102,17 +87,17 @@ VARIABLES: dict[str, Variable] = {
     "scopes_claim": Variable("FINOPS_OIDC_SCOPES_CLAIM", str, "scope", "the claim with scopes"),
     "scope_prefix": Variable("FINOPS_OIDC_SCOPE_PREFIX", str, "", "in front of every scope in its tokens"),
     "org_claim": Variable("FINOPS_OIDC_ORG_CLAIM", _text_or_off, "org_id", "with the organisation; off: all of them"),
-    "leeway_seconds": Variable("FINOPS_OIDC_LEEWAY_SECONDS", _count(0, 300), "30", "by which clocks may differ"),
-    "fresh_seconds": Variable("FINOPS_OIDC_FRESH_SECONDS", _count(1, 86_400), "600", "until keys are fetched again"),
+    "leeway_seconds": Variable("FINOPS_OIDC_LEEWAY_SECONDS", count(0, 300), "30", "by which clocks may differ"),
+    "fresh_seconds": Variable("FINOPS_OIDC_FRESH_SECONDS", count(1, 86_400), "600", "until keys are fetched again"),
     "stale_seconds": Variable(
-        "FINOPS_OIDC_STALE_SECONDS", _count(1, 2_592_000), "86400", "for which keys serve while it is away"
+        "FINOPS_OIDC_STALE_SECONDS", count(1, 2_592_000), "86400", "for which keys serve while it is away"
     ),
-    "refetch_seconds": Variable("FINOPS_OIDC_REFETCH_SECONDS", _count(1, 3600), "10", "between two tries to fetch"),
-    "fetch_ms_max": Variable("FINOPS_OIDC_FETCH_MS_MAX", _count(100, 60_000), "5000", "to fetch one document"),
+    "refetch_seconds": Variable("FINOPS_OIDC_REFETCH_SECONDS", count(1, 3600), "10", "between two tries to fetch"),
+    "fetch_ms_max": Variable("FINOPS_OIDC_FETCH_MS_MAX", count(100, 60_000), "5000", "to fetch one document"),
     "document_bytes_max": Variable(
-        "FINOPS_OIDC_DOCUMENT_BYTES_MAX", _count(1024, 16_777_216), "262144", "of one document"
+        "FINOPS_OIDC_DOCUMENT_BYTES_MAX", count(1024, 16_777_216), "262144", "of one document"
     ),
-    "keys_max": Variable("FINOPS_OIDC_KEYS_MAX", _count(1, 10_000), "100", "keys that are looked at"),
+    "keys_max": Variable("FINOPS_OIDC_KEYS_MAX", count(1, 10_000), "100", "keys that are looked at"),
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from query_api.settings_values import Address
+from doors.settings_values import Address
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 30

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from doors.issuer_settings import IssuerSettings, read_issuer
+from doors.settings_values import Address, address, count
 from finops.anomaly_rules import CALLS_MIN_DEFAULT
 from finops.burn import (
     IDLE_SECONDS_DEFAULT,
@@ -17,10 +18,7 @@ from finops.burn import (
 )
 from query_api.alerting.addresses import Networks, networks
 from query_api.settings_values import (
-    Address,
-    address,
     amount,
-    count,
     database_url,
     docker_host,
     file,

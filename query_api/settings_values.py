@@ -2,56 +2,14 @@
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from doors.settings_values import count
 from finops.burn import SLOT_SECONDS, WINDOW_SECONDS_MAX, WINDOW_SECONDS_MIN
 
-PORT_MAX = 65_535
 OFF = "off"
 """Says that a neighbour is not there to be asked."""
-
-
-class Address(NamedTuple):
-    """Where to listen. Port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-def address(text: str) -> Address:
-    """``host:port``."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
-        raise ValueError("is not host:port")
-    return Address(host.removeprefix("[").removesuffix("]"), int(port))
-
-
-def count(lowest: int, highest: int) -> Callable[[str], int]:
-    """A whole number from ``lowest`` to ``highest``."""
-
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
-            raise ValueError(f"is not a whole number from {lowest} to {highest}")
-        return int(text)
-
-    return read
 
 
 def window_seconds(text: str) -> int:

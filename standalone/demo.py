@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from standalone.addresses import Address
+from doors.settings_values import Address
 from standalone.demo_agents import (
     AGENTS,
     AgentProcesses,

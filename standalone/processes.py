@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from doors.settings_values import Address
 from finops.access import Scope
 from ledger.rights import ROLES
 from ledger.tokens import any_with
-from standalone.addresses import Address
 from standalone.admin_token import ensure_admin_token, token_file
 from standalone.child import module_command, module_environment
 from standalone.database import bring_up_to_date, in_ledger, make_service_roles

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from standalone.addresses import Address, parse_address
+from doors.settings_values import Address
+from standalone.addresses import parse_address
 from standalone.failures import CannotStart
 from standalone.processes import API, METRICS, OTLP_GRPC, OTLP_HTTP, Stack, StackSettings
 

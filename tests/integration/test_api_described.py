@@ -18,12 +18,12 @@ import pytest
 from access_world import ADMIN, OWN, app_over, body_of, endpoints, fill, guarded, headers, make_tokens, path_of
 from exports_world import EVIL
 
+from doors.settings_values import Address
 from finops.access import Scope
 from ledger.pool import Pool
 from query_api.exchange import Endpoint
 from query_api.parameters import Parameter
 from query_api.server import HttpServer
-from query_api.settings_values import Address
 
 SECONDS_MAX = 12
 TRENDS = "/api/v1/finops/trends"

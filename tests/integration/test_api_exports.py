@@ -18,6 +18,7 @@ from exports_world import EVIL, WINDOW, export_ledger
 from integration.test_api_answers import ADMIN, PREFIX, World, world
 from repricing_world import NOW, rows
 
+from doors.settings_values import Address
 from finops.focus import VERSIONS
 from ledger.pool import Pool
 from ledger.tokens import TokenStore
@@ -25,7 +26,6 @@ from query_api import csv_text
 from query_api.application import application
 from query_api.auth import Gate
 from query_api.server import HttpServer
-from query_api.settings_values import Address
 
 __all__ = ["world"]
 COSTS, FOCUS = f"{PREFIX}/exports/costs.csv", f"{PREFIX}/exports/focus.csv"

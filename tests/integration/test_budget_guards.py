@@ -2,14 +2,15 @@
 
 import asyncio
 import importlib
-import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from budget_world import NOW, a_budget, a_ledger, dollar_rates, ns, spent
+from model_server_thread import model_server
 from openai import OpenAI
 
+from doors.settings_values import Address
 from examples.budget_guard import OverBudget, guard
 from examples.model_server import ModelServer
 from finops.access import Scope
@@ -25,7 +26,6 @@ from query_api.budget_routes import budget_rows
 from query_api.budget_wiring import budget_handlers
 from query_api.server import HttpServer
 from query_api.settings import read_settings
-from query_api.settings_values import Address
 
 ASK: list[Any] = [{"role": "user", "content": "Hello?"}]
 
@@ -55,13 +55,8 @@ async def api(ledger_pool: Pool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 @pytest.fixture
 def models() -> Iterator[ModelServer]:
-    server = ModelServer("127.0.0.1", 0, run="test")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with model_server("test") as running:
+        yield running
 
 
 def ask(models: ModelServer, **caller: str) -> str:

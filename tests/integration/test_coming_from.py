@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import sys
-import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from alert_processes import started
+from model_server_thread import model_server
 
 from examples.model_server import ModelServer
 
@@ -47,13 +47,8 @@ def told(name: str) -> tuple[dict[str, str], str]:
 
 @pytest.fixture
 def models() -> Iterator[ModelServer]:
-    server = ModelServer("127.0.0.1", 0, run="elsewhere")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with model_server("elsewhere") as running:
+        yield running
 
 
 async def run_agent(folder: Path, program: str, environment: dict[str, str], directory: Path) -> str:

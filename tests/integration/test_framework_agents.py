@@ -5,7 +5,6 @@ Each runs in an environment of its own that `make examples` fills. `make test` r
 
 import asyncio
 import os
-import threading
 import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
@@ -15,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from alert_processes import collector
+from model_server_thread import model_server
 
 from examples.bill import PRICE_LIST
 from examples.model_server import ModelServer
@@ -55,13 +55,8 @@ def launcher(name: str) -> Path:
 
 @pytest.fixture
 def models() -> Iterator[ModelServer]:
-    server = ModelServer("127.0.0.1", 0, run="framework")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with model_server("framework") as running:
+        yield running
 
 
 async def run_agent(name: str, command: Path, models: ModelServer, receiver: str, home: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import urllib.request
 from collections.abc import Iterator
 from concurrent import futures
@@ -15,6 +14,7 @@ from typing import Any
 import grpc
 import pytest
 from genai_prices.data_snapshot import get_snapshot
+from model_server_thread import model_server
 from openai import OpenAI, RateLimitError
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
@@ -27,13 +27,8 @@ ASK: list[Any] = [{"role": "user", "content": "Hello?"}]
 
 @pytest.fixture
 def server() -> Iterator[ModelServer]:
-    model_server = ModelServer("127.0.0.1", 0, run="test")
-    thread = threading.Thread(target=model_server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield model_server
-    model_server.shutdown()
-    thread.join()
-    model_server.server_close()
+    with model_server("test") as running:
+        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from alert_processes import collector
+from model_server_thread import model_server
 
 from examples.model_server import ModelServer
 
@@ -41,13 +41,8 @@ def packages() -> Path:
 
 @pytest.fixture
 def models() -> Iterator[ModelServer]:
-    server = ModelServer("127.0.0.1", 0, run="node")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with model_server("node") as running:
+        yield running
 
 
 async def run_agent(modules: Path, models: ModelServer, receiver: str, program: Path, instrumentation: str) -> None:

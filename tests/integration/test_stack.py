@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from doors.settings_values import Address
 from finops.access import Scope, token_digest
 from ledger.tokens import register
-from standalone.addresses import Address
 from standalone.database import in_ledger
 from standalone.failures import CannotStart
 from standalone.processes import Stack, StackSettings

@@ -19,9 +19,9 @@ from starlette.responses import Response
 from tls_world import Authority
 
 from doors.certificates import CertificateFiles, Certificates
+from doors.settings_values import Address
 from finops.access import Grant, Scope, token_digest
 from query_api.server import HttpServer
-from query_api.settings_values import Address
 
 TOKEN = "finops_sender"
 

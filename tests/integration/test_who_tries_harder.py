@@ -28,10 +28,10 @@ from access_world import (
 from otlp_bytes import export, span
 from starlette.applications import Starlette
 
+from doors.settings_values import Address
 from finops.access import Grant, Scope, token_digest
 from ledger.pool import Pool
 from query_api.server import HttpServer
-from query_api.settings_values import Address
 
 PREFIX = "/api/v1/finops"
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from doors.settings_values import Address
 from standalone import up
-from standalone.addresses import Address, parse_address
+from standalone.addresses import parse_address
 from standalone.cli import command_line, main
 
 

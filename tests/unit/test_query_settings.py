@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from doors.settings_values import Address
 from query_api.settings import BadSettings, read_settings
-from query_api.settings_values import Address
 
 LEDGER = {"FINOPS_DATABASE_URL": "postgresql://me:secret@127.0.0.1/finops"}
 
