@@ -24,12 +24,10 @@ from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord
 from ledger import append_rows, call_scopes
 from ledger.counted import Came, Counted
 from ledger.engine import keeps_rollups
-from ledger.open_traces import SHARDS, OpenTraces, Rates, shard_of
+from ledger.open_traces import OpenTraces, Rates, shard_of
 from ledger.pool import Connection, Pool
 from ledger.settling import Settling
 from sql import query
-
-__all__ = ["SHARDS", "Ledger", "Limits", "shard_of"]
 
 CONNECTIONS_AHEAD = 2
 """With fewer in the pool nothing is counted ahead."""

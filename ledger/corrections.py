@@ -8,8 +8,8 @@ from finops.entries import Entry
 from finops.entry_terms import Written
 from finops.reprice import corrections
 from ledger import append_rows, copy_rows, mapping
-from ledger.append import SHARDS, shard_of
 from ledger.engine import keeps_rollups
+from ledger.open_traces import SHARDS, shard_of
 from ledger.pool import Connection
 from sql import query
 

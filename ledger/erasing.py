@@ -23,9 +23,9 @@ from finops.erasure import (
     digest_of,
 )
 from ledger import audit, corrections
-from ledger.append import shard_of
 from ledger.corrections import EVERY_SHARD
 from ledger.erasing_steps import step
+from ledger.open_traces import shard_of
 from ledger.pool import Connection, Pool
 from ledger.reading import reaching
 from ledger.tenants import speaking_for

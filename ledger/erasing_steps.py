@@ -10,8 +10,8 @@ from finops.audit import ERASURE_FINISHED
 from finops.erasure import Kind, Phase, Replaced
 from finops.spans import Dimensions
 from ledger import audit, corrections
-from ledger.append import shard_of
 from ledger.erasing_spans import rename_in_traces
+from ledger.open_traces import shard_of
 from ledger.pool import Connection
 from sql import query
 

@@ -13,8 +13,8 @@ from finops.audit import RETENTION_APPLIED
 from finops.counting import TraceKey
 from finops.expiry import Expired
 from ledger import audit, corrections
-from ledger.append import shard_of
 from ledger.erasing_spans import rename_in_traces
+from ledger.open_traces import shard_of
 from ledger.pool import Connection, Pool
 from ledger.reading import reaching
 from sql import query
