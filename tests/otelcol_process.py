@@ -28,6 +28,13 @@ def binary() -> str:
     return str(path)
 
 
+def needs(component: str) -> None:
+    """Skips the test where the Collector was built without this part."""
+    listed = subprocess.run([binary(), "components"], capture_output=True, text=True, check=True).stdout
+    if f"name: {component}\n" not in listed:
+        pytest.skip(f"this OpenTelemetry Collector has no {component}: `make collector-build` builds one that has")
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on now."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]

@@ -6,7 +6,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 version=$(sed -n 's/^  version: //p' "$here/builder.yaml")
 binary=${FINOPS_OTELCOL:-${XDG_CACHE_HOME:-$HOME/.cache}/agent-finops/otelcol-finops}
-if [ -x "$binary" ] && "$binary" --version 2>/dev/null | grep -q "$version"; then
+if [ -x "$binary" ] && cmp -s "$here/builder.yaml" "$binary.yaml"; then
     echo "$binary is there already, version $version"
     exit 0
 fi
@@ -25,4 +25,5 @@ cd "$work/source"
 go build -mod=mod -trimpath -ldflags="-s -w" -o "$work/otelcol-finops" .
 mkdir -p "$(dirname "$binary")"
 mv "$work/otelcol-finops" "$binary"
+cp "$here/builder.yaml" "$binary.yaml" # what it was built with: when that changes, it is built anew
 "$binary" --version

@@ -242,8 +242,10 @@ def test_only_log_events_that_state_usage_come_out(passed: Received) -> None:
     assert names == {"gen_ai.client.inference.operation.details"}
 
 
-@pytest.mark.parametrize("variant", [[], ["sidecar"], ["gateway"], ["kafka-in"], None], ids=str)
+@pytest.mark.parametrize("variant", [[], ["sidecar"], ["gateway"], ["gateway-by-trace"], ["kafka-in"], None], ids=str)
 def test_every_variant_is_valid(variant: list[str] | None, tmp_path: Path) -> None:
+    if variant == ["gateway-by-trace"]:
+        otelcol_process.needs("loadbalancing")
     files = [otelcol_process.VARIANTS / "kafka-out.yaml"]
     if variant is not None:
         files = [otelcol_process.CONFIGURATION, *(otelcol_process.VARIANTS / f"{name}.yaml" for name in variant)]
