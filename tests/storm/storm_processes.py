@@ -40,19 +40,31 @@ class Server:
 
     def database(self) -> str:
         """A fresh, migrated database."""
+        url = self.empty_database()
+        bring_up_to_date(url, lambda text: None)
+        return url
+
+    def empty_database(self) -> str:
+        """A database without any schema, owned by the role of the services."""
         self._databases += 1
         name = f"storm_{self._databases}"
         with psycopg.connect(self._postgres.superuser_url, autocommit=True) as connection:
             connection.execute(f"create database {name} owner finops")
-        url = self._postgres.url.rpartition("/")[0] + f"/{name}"
-        bring_up_to_date(url, lambda text: None)
-        return url
+        return self._postgres.url.rpartition("/")[0] + f"/{name}"
 
     def crash(self, down_seconds: float) -> None:
         """Stops without a checkpoint, as a crash would, and recovers after a while."""
+        with self.away():
+            time.sleep(down_seconds)  # an outage is a length of time
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Stopped without a checkpoint; recovers afterwards."""
         self._postgres.kill()
-        time.sleep(down_seconds)  # an outage is a length of time
-        self._postgres.start(self._directory, self.port, settings=POSTGRES)
+        try:
+            yield
+        finally:
+            self._postgres.start(self._directory, self.port, settings=POSTGRES)
 
     def deadlocks(self) -> int:
         """In its life, by its log: what the server counts itself is gone after a crash."""
@@ -115,10 +127,11 @@ def open_files(pid: int) -> int:
 class Collector:
     """One collector process that can be killed and comes back on the same port."""
 
-    def __init__(self, environment: dict[str, str], command: Sequence[str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], command: Sequence[str], log: Path, root: Path = ROOT) -> None:
         self.environment = environment
         self._command = [sys.executable, *command]
         self._log = log
+        self._root = root
         self._process: subprocess.Popen[str] | None = None
         self.address = ""
         self.http = ""
@@ -136,7 +149,7 @@ class Collector:
             environment = {**environment, "FINOPS_OTLP_GRPC": self.address}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+                self._command, cwd=self._root, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
             )
 
     def wait(self) -> None:

@@ -189,50 +189,64 @@ class Storm:
     def _outcome(self, said: dict[str, Any], statuses: list[int]) -> Outcome:
         lines = self._acknowledged.read_text().splitlines()
         acknowledged = {tuple(bytes.fromhex(word) for word in line.split()) for line in lines}
-        with psycopg.connect(self.url) as connection:
-            kept = {
-                (bytes(trace), bytes(span))
-                for trace, span in connection.execute("select trace_id, span_id from spans").fetchall()
-            }
-            found = connection.execute(
-                "select count(*) from (select 1 from entries group by trace_id, span_id having sum(calls) > 1) doubled"
-            ).fetchone()
-            sums = connection.execute(
-                "select agent_id, sum(agent_runs), sum(calls), sum(input_tokens), sum(output_tokens), sum(cost_pico) "
-                "from entries group by agent_id"
-            ).fetchall()
-        assert found is not None
+        found = kept_in(self.url)
         spans_sent = said["counts"]["spans"]
-        aliens = (
-            len(kept) - spans_sent if len(kept) > spans_sent else len(kept - acknowledged) * (not said["unanswered"])
-        )
-        wrong = _differences(said["truth"], {str(row[0]): [int(value or 0) for value in row[1:]] for row in sums})
+        more = len(found.spans) - spans_sent
+        aliens = more if more > 0 else len(found.spans - acknowledged) * (not said["unanswered"])
         return Outcome(
             self.seed,
             self._done["kill"],
             self._done["crash"],
-            {**said["counts"], "unanswered": said["unanswered"], "stored": len(kept)},
-            len(acknowledged - kept),
+            {**said["counts"], "unanswered": said["unanswered"], "stored": len(found.spans)},
+            len(acknowledged - found.spans),
             aliens,
-            found[0],
-            wrong,
-            self._broken(),
+            found.doubled,
+            differences(said["truth"], found.sums),
+            broken_in(self.url, self.seed),
             statuses,
             self._postgres.deadlocks() - self._deadlocks,
             said["milliseconds"],
         )
 
-    def _broken(self) -> list[str]:
-        sample = Sample(traces_max=RECOUNTED_MAX, seed=self.seed, seconds_max=120)
-        checks = in_ledger(self.url, lambda connection: verify(connection, sample, time.monotonic))
-        return [
-            f"{check.invariant.name} ({check.mismatches} of {check.checked}) {check.unfinished} {check.examples[:1]}"
-            for check in checks
-            if not check.holds
-        ]
+
+class Kept(NamedTuple):
+    """What a ledger holds."""
+
+    spans: set[tuple[bytes, bytes]]
+    doubled: int
+    """Spans for which more than one call stands."""
+    sums: dict[str, list[int]]
+    """By agent, in the order of ``storm_traffic.Truth``."""
 
 
-def _differences(truth: dict[str, list[int]], found: dict[str, list[int]]) -> list[str]:
+def kept_in(url: str) -> Kept:
+    """By the tables themselves."""
+    with psycopg.connect(url) as connection:
+        spans = connection.execute("select trace_id, span_id from spans").fetchall()
+        found = connection.execute(
+            "select count(*) from (select 1 from entries group by trace_id, span_id having sum(calls) > 1) doubled"
+        ).fetchone()
+        sums = connection.execute(
+            "select agent_id, sum(agent_runs), sum(calls), sum(input_tokens), sum(output_tokens), sum(cost_pico) "
+            "from entries group by agent_id"
+        ).fetchall()
+    assert found is not None
+    by_agent = {str(row[0]): [int(value or 0) for value in row[1:]] for row in sums}
+    return Kept({(bytes(trace), bytes(span)) for trace, span in spans}, found[0], by_agent)
+
+
+def broken_in(url: str, seed: int) -> list[str]:
+    """Invariants that do not hold."""
+    sample = Sample(traces_max=RECOUNTED_MAX, seed=seed, seconds_max=120)
+    checks = in_ledger(url, lambda connection: verify(connection, sample, time.monotonic))
+    return [
+        f"{check.invariant.name} ({check.mismatches} of {check.checked}) {check.unfinished} {check.examples[:1]}"
+        for check in checks
+        if not check.holds
+    ]
+
+
+def differences(truth: dict[str, list[int]], found: dict[str, list[int]]) -> list[str]:
     """Agents whose runs, calls, tokens and cost are not what was sent."""
     net = {agent: sums for agent, sums in found.items() if any(sums)}
     return [

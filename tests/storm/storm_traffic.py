@@ -51,8 +51,9 @@ class Truth:
 class Traffic:
     """Exports without end; ``truth`` grows with the conversations in them."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, sizes: tuple[int, ...] = (1, 2, 5, 20, 50)) -> None:
         self.truth = Truth()
+        self._sizes = sizes
         self._chance = random.Random(seed)
         self._waiting: list[Made] = []
         self._number = 0
@@ -64,7 +65,7 @@ class Traffic:
                 self._waiting += _conversation(self._chance, self._number, self.truth)
                 self._number += 1
             self._chance.shuffle(self._waiting)
-        return self._taken(self._chance.choice((1, 2, 5, 20, 50)))
+        return self._taken(self._chance.choice(self._sizes))
 
     def rest(self) -> Sent:
         """Whatever is missing of the conversations that have begun."""
