@@ -28,7 +28,7 @@ from ledger.append import Ledger, Limits
 from ledger.engine import Engine
 from ledger.fitness import WRITER, require_bound, require_fit
 from ledger.jobs import Jobs, Plan, autocommit
-from ledger.pool import Pool, patience_of, pool, require_durable
+from ledger.pool import Pool, open_within, patience_of, pool, require_durable
 from ledger.rates import RateStore
 from ledger.tokens import TokenStore, any_with
 
@@ -79,7 +79,7 @@ async def run(settings: Settings) -> int:
         opened = await unless(stop, thread.run(open_ledger(settings, appending)))
         if opened is None:
             return 0
-        await asking.open(wait=True, timeout=settings.database_wait_ms_max / 1000)
+        await open_within(asking, settings.database_wait_ms_max / 1000)
         jobs = asyncio.create_task(jobs_of(settings, opened.engine).run())
         try:
             return await serve(settings, LedgerElsewhere(opened.ledger, thread), LedgerTokens(asking), stop)
@@ -121,7 +121,7 @@ async def unless(stop: asyncio.Event, opening: Coroutine[None, None, Opened]) ->
 
 async def open_ledger(settings: Settings, connections: Pool) -> Opened:
     """Connects, makes sure that commits are durable and the schema is there."""
-    await connections.open(wait=True, timeout=settings.database_wait_ms_max / 1000)
+    await open_within(connections, settings.database_wait_ms_max / 1000)
     rates = RateStore()
     async with connections.connection() as connection:
         await require_durable(connection, allow_fsync_off=settings.allow_fsync_off)

@@ -50,12 +50,17 @@ class SpoolState(Protocol):
         ...
 
 
-class LedgerSilence(Protocol):
-    """Whether the ledger answers."""
+class LedgerState(Protocol):
+    """Whether the ledger answers, and whether it takes anything."""
 
     @property
     def silent_seconds(self) -> float:
         """Since it answered last."""
+        ...
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it took nothing the last time."""
         ...
 
 
@@ -67,7 +72,7 @@ class HealthPages:
         readiness: Readiness,
         admission: Admission,
         metrics: Metrics,
-        ledger: LedgerSilence,
+        ledger: LedgerState,
         spool: SpoolState | None = None,
     ) -> None:
         self._readiness = readiness
@@ -112,7 +117,7 @@ class HealthPages:
             "ageMsMax": limits.age_ns // 1_000_000,
         }
         spool = self._spool.state() if self._spool is not None else None
-        ledger = {"silentMs": int(self._ledger.silent_seconds * 1000)}
+        ledger = {"silentMs": int(self._ledger.silent_seconds * 1000), "refusal": self._ledger.refusal}
         shown = {"status": self._readiness.state, "ledger": ledger, "queue": queue, "spool": spool}
         body = json.dumps(shown).encode()
         return (200 if self._readiness.is_ready else 503), _JSON, body

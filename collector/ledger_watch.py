@@ -1,13 +1,35 @@
-"""Asks the ledger again and again whether it answers, so that health can say before a sender has to find out."""
+"""Asks the ledger again and again whether it answers, so that health can say before a sender has to find out; and
+remembers why it took nothing the last time, which an answer alone does not say: a full disk can still be read.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from collector.health import Readiness
-from finops.spans import LedgerUnavailable
+from collector.writer import Ledger
+from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord
 
 ASK_EVERY_SECONDS = 1.0
 AWAY = "ledger_away"
+
+
+class LedgerWatched:
+    """The ledger, and what it said when it took nothing."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.refusal: str | None = None
+        """Why, by the name of the fault; None after the next append that it takes."""
+
+    async def append(self, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int) -> AppendOutcome:
+        """As the ledger's."""
+        try:
+            outcome = await self._ledger.append(batch, rejected, arrived_ns)
+        except LedgerUnavailable as fault:
+            self.refusal = str(fault) or "unavailable"
+            raise
+        self.refusal = None
+        return outcome
 
 
 class LedgerWatch:
@@ -18,12 +40,14 @@ class LedgerWatch:
 
     def __init__(
         self,
+        ledger: LedgerWatched,
         ask: Callable[[], Awaitable[None]],
         monotonic: Callable[[], float],
         readiness: Readiness | None,
         *,
         silent_seconds_max: float,
     ) -> None:
+        self._ledger = ledger
         self._ask = ask
         self._monotonic = monotonic
         self._readiness = readiness
@@ -34,6 +58,11 @@ class LedgerWatch:
     def silent_seconds(self) -> float:
         """Since the ledger answered last."""
         return self._monotonic() - self._answered
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the ledger took nothing the last time; None where it did."""
+        return self._ledger.refusal
 
     async def run(self) -> None:
         """Runs until cancelled."""

@@ -12,7 +12,7 @@ from collector.asgi_server import AsgiServer
 from collector.health import HealthPages, Readiness, watch_loop
 from collector.http_receiver import HttpReceiver
 from collector.issuer_door import issuer_of
-from collector.ledger_watch import LedgerWatch
+from collector.ledger_watch import LedgerWatch, LedgerWatched
 from collector.metrics import APPEND_FAILURES, Metrics
 from collector.otlp_status import Answers, Encoding, Signal
 from collector.pipeline import Clock, Decode, Pipeline
@@ -67,9 +67,10 @@ class Service:
             age_ns=settings.admitted_age_ms_max * 1_000_000,
         )
         self.admission = Admission(limits, lambda: int(clock.monotonic() * 1e9))
-        self._overflow = self._spooled(ledger)
+        self._ledger = LedgerWatched(ledger)
+        self._overflow = self._spooled(self._ledger)
         self._writer = GroupWriter(
-            self._overflow or ledger,
+            self._overflow or self._ledger,
             self.metrics,
             group_spans=settings.group_spans_max,
             queue_requests=settings.admitted_requests_max,
@@ -122,6 +123,7 @@ class Service:
 
     def _ledger_watch(self, senders: Senders) -> LedgerWatch:
         return LedgerWatch(
+            self._ledger,
             senders.ask_door,
             self._clock.monotonic,
             self.readiness if self._overflow is None else None,

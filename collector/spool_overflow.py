@@ -74,6 +74,8 @@ class Overflow:
         self._draining: asyncio.Task[None] | None = None
         self._late: set[asyncio.Task[AppendOutcome]] = set()
         self._putting = 0
+        self._refusal: str | None = None
+        """Why the spool took nothing the last time."""
         metrics.watch(SPOOL_BYTES, lambda: spool.bytes)
         metrics.watch(SPOOL_EXPORTS, lambda: spool.exports)
         metrics.watch(SPOOL_AGE, lambda: max(0.0, (unix_ns() - spool.oldest_ns) / 1e9) if spool.oldest_ns else 0.0)
@@ -92,6 +94,7 @@ class Overflow:
             "exports": spool.exports,
             "damaged": spool.damaged,
             "spilling": self.is_spilling,
+            "refusal": self._refusal,
         }
 
     async def start(self) -> None:
@@ -156,12 +159,14 @@ class Overflow:
         try:
             await self._in_thread(lambda: self._spool.put(batch, rejected, arrived_ns))
         except SpoolUnavailable as fault:
+            self._refusal = fault.reason
             self._metrics.count(SPOOL_SPANS, f"refused_{fault.reason}", by=spans)
             if (held_back := self._sparse.held_back(fault.reason)) is not None:
                 logger.warning("the spool refuses", extra={"reason": fault.reason, "held_back": held_back})
             raise LedgerUnavailable(f"neither ledger nor spool can take it ({fault.reason})") from fault
         finally:
             self._putting -= 1
+        self._refusal = None
         self._metrics.count(SPOOL_SPANS, "stored", by=spans)
 
     def _spill(self) -> None:
@@ -210,6 +215,7 @@ class Overflow:
         if isinstance(settled, LedgerUnavailable):
             raise LedgerUnavailable(str(settled))  # raised itself it would hold this frame, and this frame it
         await self._in_thread(lambda: self._spool.drop([row.seq for row in rows]))
+        self._refusal = None
         self._metrics.count(SPOOL_SPANS, "drained", by=sum(len(row.records) + len(row.rejected) for row in rows))
         return True
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 from psycopg.types.json import set_json_dumps, set_json_loads
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ledger.arrays import PlainListDumper
 from ledger.engine import EngineUnusable
@@ -91,6 +91,23 @@ def pool(
         reconnect_timeout=1,
         check=answers if asks_first else is_open,
     )
+
+
+async def open_within(connections: Pool, seconds: float) -> None:
+    """Opens the pool and asks until the database is there. Raises ``PoolTimeout``, and then the pool is closed.
+
+    The pool's own way of waiting tries for ``reconnect_timeout`` only, and then waits for what nobody tries any more.
+    """
+    due = asyncio.get_running_loop().time() + seconds
+    await connections.open()
+    while True:
+        try:
+            async with connections.connection():
+                return
+        except PoolTimeout:
+            if asyncio.get_running_loop().time() >= due:
+                await connections.close()
+                raise PoolTimeout(f"the database was not reached within {seconds:g} s") from None
 
 
 async def answers(connection: Connection) -> None:

@@ -30,7 +30,7 @@ from ledger.exports import Exports
 from ledger.fitness import READER, require_bound, require_fit
 from ledger.leadership import Seat
 from ledger.operator_rates import OperatorRates
-from ledger.pool import Pool
+from ledger.pool import Pool, open_within
 from ledger.rates import RateStore
 from ledger.reports import Reports
 from ledger.reprice import Repricing
@@ -183,7 +183,7 @@ async def run(settings: Settings) -> int:
 
 
 async def _open(settings: Settings, connections: Pool) -> None:
-    await connections.open(wait=True, timeout=settings.database_wait_seconds)
+    await open_within(connections, settings.database_wait_seconds)
     async with connections.connection() as connection:
         await require_bound(connection, "finops_api", allow_superuser=settings.allow_superuser)
         engine = await require_fit(connection, READER)

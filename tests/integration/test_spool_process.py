@@ -125,3 +125,21 @@ def test_without_a_database_and_without_room_senders_are_told_to_come_back(
             assert trailers >= {"grpc-status-details-bin", "google.rpc.retryinfo-bin"}
     finally:
         running.stop()
+
+
+@pytest.mark.slow
+def test_it_starts_as_soon_as_the_database_is_there(
+    collector: Collector, database_url: str, postgres_url: str, tmp_path: Path
+) -> None:
+    """The pool of connections tries for a second by itself."""
+    collector.end(signal.SIGTERM)
+    with away(postgres_url, database_url):
+        collector.begin()
+        due = time.monotonic() + 30
+        while "failed after 1 sec" not in (tmp_path / "log").read_text():
+            assert time.monotonic() < due
+            time.sleep(0.05)  # the log is all there is to look at
+    began = time.monotonic()
+    collector.wait()
+    assert time.monotonic() - began < 20, "then it waited for what nobody tried any more"
+    send(collector, range(1, 2))

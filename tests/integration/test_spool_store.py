@@ -6,9 +6,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_disk import small_disk_at, use_up
 
 from collector.spool import Spool, SpoolUnavailable
 from finops.spans import Dimensions, Rejected, SpanClass, SpanRecord
@@ -56,11 +58,11 @@ def numbered(number: int) -> SpanRecord:
     return RICH._replace(span_id=number.to_bytes(8))
 
 
-def fill(spool: Spool) -> int:
+def fill(spool: Spool, spans: int = 20) -> int:
     """How many rows there was room for."""
     for put in range(10_000):
         try:
-            spool.put([numbered(put * 20 + at) for at in range(20)], [], put)
+            spool.put([numbered(put * spans + at) for at in range(spans)], [], put)
         except SpoolUnavailable as fault:
             if fault.reason == "full":
                 return put
@@ -236,4 +238,72 @@ def test_a_full_file_system_is_full(tmp_path: Path) -> None:
     assert len(spool.oldest(10**9, 10**9)) == put > 3
     spool.drop([row.seq for row in spool.oldest(10**9, 10**9)])
     spool.put([RICH], [], 1)
+    spool.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a megabyte."""
+    with small_disk_at(tmp_path / "disk", MEBI) as disk:
+        yield disk
+
+
+@pytest.mark.parametrize("spans", [1, 20, 500])
+def test_on_a_disk_without_room_for_another_byte_it_drains_and_begins_anew(small_disk: Path, spans: int) -> None:
+    spool = Spool(small_disk / "spool", 64 * MEBI)
+    spool.open()
+    put = fill(spool, spans)
+    assert put > 3
+    gone = []
+    while rows := spool.oldest(4 * spans, 10**9):
+        spool.drop([row.seq for row in rows])
+        gone += [row.arrived_ns for row in rows]
+        assert spool.exports == put - len(gone)
+    assert gone == list(range(put))
+    assert (spool.bytes, spool.oldest_ns) == (0, 0)
+    spool.compact()
+    spool.put([RICH], [], 1)
+    assert [row.records for row in spool.oldest(1, 1)] == [[RICH]]
+    spool.close()
+
+
+def test_what_could_not_be_deleted_is_delivered_again_after_a_restart_and_deleted_when_there_is_room(
+    small_disk: Path,
+) -> None:
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(100_000))
+    spool = Spool(small_disk / "spool", 64 * MEBI)
+    spool.open()
+    put = fill(spool, 20)
+    spool.drop([row.seq for row in spool.oldest(40, 10**9)])
+    assert spool.exports == put - 2
+    spool.close()
+    again = Spool(small_disk / "spool", 64 * MEBI)
+    again.open()
+    assert again.exports == put
+    ballast.unlink()
+    again.drop([row.seq for row in again.oldest(40, 10**9)])
+    again.close()
+    again.open()
+    assert again.exports == put - 2
+    again.close()
+
+
+@pytest.mark.parametrize("left", [0, 20])
+def test_a_full_disk_is_no_reason_not_to_start(small_disk: Path, left: int) -> None:
+    if left:
+        earlier = Spool(small_disk / "spool", 64 * MEBI)
+        earlier.open()
+        for number in range(left):
+            earlier.put([numbered(number)], [], number)
+        use_up(small_disk)
+        earlier.close()
+    ballast = use_up(small_disk)
+    spool = Spool(small_disk / "spool", 64 * MEBI)
+    spool.open()
+    assert spool.exports == left
+    put = fill(spool)
+    ballast.unlink()
+    spool.put([RICH], [], 1)
+    assert spool.exports == left + put + 1
     spool.close()

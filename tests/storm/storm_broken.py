@@ -13,7 +13,7 @@ import collector.__main__ as program
 import finops.pricing
 import ledger.pool
 import ledger.settling
-from collector.writer import GroupWriter, Settled
+from collector.writer import Export, GroupWriter, Settled
 from finops.counting import Arrivals, CallCounter
 from finops.pricing import Priced
 from finops.spans import AppendOutcome, Rejected, SpanRecord
@@ -78,12 +78,29 @@ def commit_without_waiting() -> None:
     program.require_durable = _everything_is_fine  # type: ignore[attr-defined]
 
 
+def acknowledge_without_room() -> None:
+    """What neither the ledger nor the spool takes is answered as if they had."""
+    settle = GroupWriter._settle
+
+    def settle_all(group: Sequence[Export], settled: Any) -> None:
+        settle(group, settled if isinstance(settled, Settled) else Settled(AppendOutcome()))
+
+    GroupWriter._settle = staticmethod(settle_all)  # type: ignore[method-assign]
+
+
 async def _everything_is_fine(connection: Any, *, allow_fsync_off: bool = False) -> None:
     return None
 
 
 FAULTS: dict[str, Callable[[], None]] = {
-    fault.__name__: fault for fault in (acknowledge_on_enqueue, no_deduplication, float_money, commit_without_waiting)
+    fault.__name__: fault
+    for fault in (
+        acknowledge_on_enqueue,
+        no_deduplication,
+        float_money,
+        commit_without_waiting,
+        acknowledge_without_room,
+    )
 }
 
 

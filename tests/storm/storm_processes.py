@@ -31,10 +31,11 @@ READY_SECONDS = 60.0
 class Server:
     """A PostgreSQL that can be killed and comes back on the same port."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, settings: Mapping[str, str] = POSTGRES) -> None:
         self._directory = directory
+        self._settings = settings
         self._postgres = EmbeddedPostgres()
-        self._postgres.start(directory, settings=POSTGRES)
+        self._postgres.start(directory, settings=settings)
         self.port = self._postgres.port
         self._databases = 0
 
@@ -64,7 +65,15 @@ class Server:
         try:
             yield
         finally:
-            self._postgres.start(self._directory, self.port, settings=POSTGRES)
+            self.revive()
+
+    def revive(self) -> bool:
+        """Whether it had to be started, as a supervisor would, because it does not run."""
+        gone = self._postgres.pid is None or self._postgres.died()
+        if gone:
+            self._postgres.stop()
+            self._postgres.start(self._directory, self.port, settings=self._settings)
+        return gone
 
     def deadlocks(self) -> int:
         """In its life, by its log: what the server counts itself is gone after a crash."""
@@ -81,11 +90,18 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """In a directory that the account of the server can enter."""
+def enterable() -> Iterator[Path]:
+    """A directory that the account of the server can enter."""
     with tempfile.TemporaryDirectory(prefix="agent-finops-storm-") as name:
         Path(name).chmod(0o755)
-        running = Server(Path(name))
+        yield Path(name)
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """In a directory of its own."""
+    with enterable() as directory:
+        running = Server(directory)
         try:
             yield running
         finally:
@@ -173,8 +189,12 @@ class Collector:
 
     def spool_state(self) -> dict[str, Any]:
         """What its health page says of the spool; empty where there is none."""
-        page = httpx2.get(f"http://{self.metrics}/health/ready", timeout=10).json()
-        return page["spool"] or {}
+        return self.health()["spool"] or {}
+
+    def health(self) -> dict[str, Any]:
+        """What its health page says."""
+        page: dict[str, Any] = httpx2.get(f"http://{self.metrics}/health/ready", timeout=10).json()
+        return page
 
     def end(self, word: signal.Signals) -> int:
         """The exit status after ``word``."""
