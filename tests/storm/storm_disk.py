@@ -93,7 +93,7 @@ class FullDatabase(FullDisk):
 
 
 class FullSpool(FullDisk):
-    """The spool's disk, while there is no database; ``kill`` ends the collector then, which must start again."""
+    """The spool's disk. Every other time the collector is killed then, and must start."""
 
     def rage(self) -> None:
         """The database is away until the spool has filled its disk; nobody makes room but the spool itself."""
