@@ -13,7 +13,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends python3 pyth
 WORKDIR /source
 COPY requirements/runtime.txt requirements/
 ARG EMBEDDED=0
-# Behind a proxy with an authority of its own: --volume ca.pem:/ca.pem:ro --build-arg PIP_CERT=/ca.pem
+# Behind a proxy with an authority of its own (podman, buildah): --volume $PWD/ca.pem:/ca.pem:ro --build-arg PIP_CERT=/ca.pem
 ARG PIP_CERT
 RUN python3 -m venv /opt/finops \
     && if [ "$EMBEDDED" = 0 ]; then \

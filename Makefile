@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup demo run test storm soak check fmt bench corpus-report lock audit sbom hooks clean test-timescale \
 	collector-build collector-config compiled test-compiled test-kafka node-agent client-tools peers \
-	examples helm-tools image dashboards
+	examples helm-tools image image-base dashboards
 
 help:  ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -127,10 +127,14 @@ examples: setup  ## Agents of seven frameworks under auto-instrumentation, each 
 helm-tools: setup  ## Helm, kubeconform and schemas to check the chart with (Go; minutes; kept in ~/.cache)
 	@PYTHON="$(CURDIR)/$(BIN)/python" helm/fetch-tools.sh
 
-image:  ## The container image agent-finops, with docker, podman or buildah
+image:  ## The container image agent-finops, by docker, podman or buildah (BASE=another Debian 12, BUILD_WORDS=further options)
 	@for builder in docker podman buildah; do \
-		command -v $$builder >/dev/null && exec $$builder build --tag agent-finops:0.1.0 .; \
-	done; echo "docker, podman or buildah is needed" >&2; exit 1
+		$$builder info >/dev/null 2>&1 && exec $$builder build $(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD_WORDS) \
+			--tag agent-finops:0.1.0 .; \
+	done; echo "docker, podman or buildah is needed, and none that runs was found" >&2; exit 1
+
+image-base:  ## A base for the image out of Debian's packages, where no registry of images can be reached (root, debootstrap, buildah)
+	@helm/base-image.sh
 
 dashboards: setup  ## Write the Grafana dashboards from grafana/boards to where the chart ships them
 	@$(BIN)/python -m grafana

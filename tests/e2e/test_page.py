@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from e2e.test_up import ROOT, Machine, until
+from up_machine import ROOT, Machine, until
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
