@@ -20,6 +20,7 @@ from uuid import uuid4
 from collector.heap import keep_little
 from collector.ledger_thread import LedgerElsewhere, LedgerThread
 from collector.log_format import JsonLines, where
+from collector.metrics import COUNTED_AHEAD, COUNTED_IN_VAIN
 from collector.pipeline import DECODERS, Clock
 from collector.settings import BadSettings, Settings, read_settings, render_settings
 from finops.access import Grant, Scope
@@ -82,7 +83,7 @@ async def run(settings: Settings) -> int:
         await open_within(asking, settings.database_wait_ms_max / 1000)
         jobs = asyncio.create_task(jobs_of(settings, opened.engine).run())
         try:
-            return await serve(settings, LedgerElsewhere(opened.ledger, thread), LedgerTokens(asking), stop)
+            return await serve(settings, opened.ledger, thread, LedgerTokens(asking), stop)
         finally:
             jobs.cancel()
             await asyncio.gather(jobs, return_exceptions=True)
@@ -141,12 +142,17 @@ def jobs_of(settings: Settings, engine: Engine) -> Jobs:
     )
 
 
-async def serve(settings: Settings, ledger: LedgerElsewhere, tokens: LedgerTokens, stop: asyncio.Event) -> int:
+async def serve(
+    settings: Settings, ledger: Ledger, thread: LedgerThread, tokens: LedgerTokens, stop: asyncio.Event
+) -> int:
     """Listens until ``stop``, then drains."""
     # Not at the top: gRPC's core reads how loud it may be when it is imported, and it writes no JSON.
     from collector.service import Service
 
-    service = Service(settings, ledger, tokens, DECODERS, Clock(time.time_ns, time.monotonic), random.random)
+    elsewhere = LedgerElsewhere(ledger, thread)
+    service = Service(settings, elsewhere, tokens, DECODERS, Clock(time.time_ns, time.monotonic), random.random)
+    service.metrics.watch(COUNTED_AHEAD, lambda: ledger.counted_ahead)
+    service.metrics.watch(COUNTED_IN_VAIN, lambda: ledger.counted_in_vain)
     try:
         at = await service.start()
         print(f"ready collector grpc={at.grpc} http={at.http} metrics={at.metrics}", flush=True)

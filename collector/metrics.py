@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 LABEL_SETS_MAX = 64
@@ -39,6 +39,8 @@ APPEND_SECONDS = "finops_append_seconds"
 APPEND_FAILURES = "finops_append_failures_total"
 APPENDED = "finops_append_spans_total"
 CONFLICTS = "finops_append_conflicts_total"
+COUNTED_AHEAD = "finops_append_counted_ahead_total"
+COUNTED_IN_VAIN = "finops_append_counted_in_vain_total"
 GROUP_SPANS = "finops_append_group_spans"
 GROUP_REQUESTS = "finops_append_group_requests"
 QUEUE_BYTES = "finops_queue_bytes"
@@ -69,6 +71,8 @@ TABLE = (
     Family(APPEND_FAILURES, "counter", "groups", "Groups that could not be appended.", ("kind",)),
     Family(APPENDED, "counter", "spans", "Spans by what the ledger made of them.", ("outcome",)),
     Family(CONFLICTS, "counter", "spans", "Spans seen again with other content.", ()),
+    Family(COUNTED_AHEAD, "counter", "groups", "Groups counted while another was written."),
+    Family(COUNTED_IN_VAIN, "counter", "groups", "Of those, the ones that had to be counted again."),
     Family(GROUP_SPANS, "histogram", "spans", "Spans in one group.", (), _SIZES),
     Family(GROUP_REQUESTS, "histogram", "requests", "Exports in one group.", (), _SIZES),
     Family(QUEUE_BYTES, "gauge", "bytes", "Bodies of exports not yet committed."),
@@ -89,8 +93,8 @@ TABLE = (
 )
 
 
-class _Gauges(Collector):
-    """Gauges are read from their sources at the moment of asking, so they cannot be forgotten."""
+class _Watched(Collector):
+    """Gauges and what others count: read from their sources at the moment of asking, so they cannot be forgotten."""
 
     def __init__(self) -> None:
         self.sources: dict[str, Callable[[], float]] = {}
@@ -99,7 +103,8 @@ class _Gauges(Collector):
         for family in TABLE:
             source = self.sources.get(family.name)
             if source is not None:
-                yield GaugeMetricFamily(family.name, family.help, value=source())
+                told = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+                yield told(family.name, family.help, value=source())
 
 
 class Metrics:
@@ -111,7 +116,7 @@ class Metrics:
         self._counters: dict[str, Counter] = {}
         self._histograms: dict[str, Histogram] = {}
         self._label_sets: dict[str, set[tuple[str, ...]]] = {}
-        self._gauges = _Gauges()
+        self._watched = _Watched()
         for family in TABLE:
             if family.kind == "counter":
                 self._counters[family.name] = Counter(family.name, family.help, family.labels, registry=self.registry)
@@ -119,7 +124,7 @@ class Metrics:
                 self._histograms[family.name] = Histogram(
                     family.name, family.help, family.labels, registry=self.registry, buckets=family.buckets
                 )
-        self.registry.register(self._gauges)
+        self.registry.register(self._watched)
 
     def count(self, name: str, *labels: str, by: float = 1) -> None:
         """Add ``by`` to a counter."""
@@ -133,8 +138,10 @@ class Metrics:
         (histogram.labels(*self._folded(name, labels)) if labels else histogram).observe(value)
 
     def watch(self, name: str, source: Callable[[], float]) -> None:
-        """Read the gauge ``name`` from ``source`` whenever the page is asked for."""
-        self._gauges.sources[name] = source
+        """Read ``name``, a gauge or what somebody else counts, from ``source`` whenever the page is asked for."""
+        if name in self._counters:
+            self.registry.unregister(self._counters.pop(name))
+        self._watched.sources[name] = source
 
     def value(self, name: str, **labels: str) -> float:
         """The sample now, 0 where there is none yet. For health pages and tests."""

@@ -17,8 +17,8 @@ from typing import Any
 
 from standalone import doctor
 from standalone.admin_token import read_token, token_file
+from standalone.api_client import Api, ApiFault
 from standalone.canary_checks import AGENT, ORG, Rates, Sent, Sums, mismatches
-from standalone.doctor_api import Api, ApiFault
 from standalone.doctor_span import MODEL, SDK_MISSING, sdk_is_there, send_span
 from standalone.failures import CannotStart
 

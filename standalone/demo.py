@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from doors.settings_values import Address
+from standalone.api_client import Api, ApiFault
 from standalone.demo_agents import (
     AGENTS,
     AgentProcesses,
@@ -26,8 +27,6 @@ from standalone.demo_agents import (
 )
 from standalone.demo_data import empty_data_dir
 from standalone.demo_report import (
-    Api,
-    ApiFault,
     Spend,
     calls_seen,
     differences,
@@ -38,7 +37,7 @@ from standalone.demo_report import (
 from standalone.failures import CannotStart
 from standalone.patience import Patience
 from standalone.processes import Stack, StackSettings
-from standalone.table_text import Ink
+from standalone.table_text import Ink, ink_of
 
 MATCHES = "matches the model server's bill to the last digit"
 START_ATTEMPTS = 3
@@ -88,17 +87,17 @@ def _demonstrate(arguments: argparse.Namespace) -> int:
         ) as model_server,
     ):
         _say(f"A model server that keeps its own bill runs at {model_server.url}")
-        api = Api(url=stack.api_url, token=stack.admin_token)
+        api = Api(stack.api_url, stack.admin_token)
         for agent, expected in EXPECTED_USD_PER_HOUR.items():
             api.put(f"/baselines/{agent}", {"baselineUsdPerHour": expected})
         _run_agents(stack.otlp_grpc_url, model_server.url, logs)
         bill = model_server.bill()
         spend = _arrived(api, bill["total"]["calls"])
-        ink = Ink(coloured=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        ink = ink_of(sys.stdout, os.environ)
         print(f"\n{tables(spend, ink)}\n")
         status = _judge(spend, bill, ink, logs)
-        print(f"\nThe page: {stack.page_url}\nThe bill: {model_server.url}/bill", flush=True)
         if not arguments.once:
+            print(f"\nThe page: {stack.page_url}\nThe bill: {model_server.url}/bill", flush=True)
             _stay_up(stack)
         return status
 

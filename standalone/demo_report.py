@@ -3,15 +3,12 @@
 Money is read as Decimal and never rounded, so 'equal' means equal to the last digit.
 """
 
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from standalone.api_client import Api
 from standalone.table_text import Ink, table
 
 COUNTS = ("calls", "inputTokens", "cachedInputTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens")
@@ -21,38 +18,6 @@ _HEADINGS = ("calls", "input", "cached", "output", "reasoning", "cost USD")
 _SHOWN = ("calls", "inputTokens", "cachedInputTokens", "outputTokens", "reasoningTokens", "costUsd")
 
 Figures = Mapping[str, Any]
-
-
-class ApiFault(Exception):
-    """The API refused, or is not there; the message is its own words."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Api:
-    """The REST API with an access token."""
-
-    url: str
-    token: str
-
-    def get(self, path: str, **query: str) -> Any:
-        """The JSON answer of a path below ``/api/v1/finops``; numbers with a fraction are Decimal."""
-        return self._ask("GET", path + (f"?{urllib.parse.urlencode(query)}" if query else ""), None)
-
-    def put(self, path: str, body: object) -> Any:
-        """Like ``get``, for a change."""
-        return self._ask("PUT", path, json.dumps(body).encode())
-
-    def _ask(self, method: str, path: str, body: bytes | None) -> Any:
-        request = urllib.request.Request(f"{self.url.rstrip('/')}/api/v1/finops{path}", data=body, method=method)
-        request.add_header("Authorization", f"Bearer {self.token}")
-        request.add_header("Content-Type", "application/json")
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.loads(answer.read(), parse_float=Decimal)
-        except urllib.error.HTTPError as fault:
-            raise ApiFault(f"{method} {path}: {fault.code} {fault.read(2000).decode('utf-8', 'replace')}") from fault
-        except (OSError, ValueError) as fault:
-            raise ApiFault(f"{method} {path}: {fault}") from fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +33,17 @@ class Spend:
 
 def calls_seen(api: Api) -> int:
     """Calls of every agent that the API shows so far."""
-    return sum(row["calls"] for row in api.get("/allocations", days="2"))
+    return sum(row["calls"] for row in api.get("/allocations?days=2"))
 
 
 def read_spend(api: Api) -> Spend:
     """Two days, so that a run across midnight is whole."""
     return Spend(
-        by_agent=api.get("/allocations", days="2"),
-        by_model=api.get("/allocations/by-model", days="2"),
+        by_agent=api.get("/allocations?days=2"),
+        by_model=api.get("/allocations/by-model?days=2"),
         burning=api.get("/burn-rates/active"),
         anomalies=api.get("/anomalies/active"),
-        roi=api.get("/roi-stats", days="2"),
+        roi=api.get("/roi-stats?days=2"),
     )
 
 

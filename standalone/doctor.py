@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from standalone.admin_token import read_token, token_file
-from standalone.doctor_api import Api, ApiFault
+from standalone.api_client import Api, ApiFault
 from standalone.doctor_span import MODEL, SDK_MISSING, Sent, sdk_is_there, send_span
 from standalone.patience import Patience
 from standalone.processes import API, OTLP_GRPC

@@ -1,7 +1,8 @@
 """Figures as a table for a terminal: columns that line up, bold and coloured only where a terminal shows it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,11 @@ class Ink:
 
     def bad(self, text: str) -> str:
         return f"\x1b[31m{text}\x1b[0m" if self.coloured else text
+
+
+def ink_of(out: TextIO, environment: Mapping[str, str]) -> Ink:
+    """Colour where ``out`` is a terminal and nobody said NO_COLOR."""
+    return Ink(coloured=out.isatty() and not environment.get("NO_COLOR"))
 
 
 def table(

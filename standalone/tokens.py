@@ -18,6 +18,7 @@ from ledger.tokens import RevokedToken, TokenRow, register, revoke, tokens
 from standalone.admin_token import new_token, read_token, token_file
 from standalone.database import bring_up_to_date, in_ledger, reachable_database
 from standalone.failures import CannotStart
+from standalone.table_text import ink_of, table
 from standalone.up import add_database_arguments
 
 SECRET_CHARACTERS_MIN: Final = 32
@@ -135,11 +136,9 @@ def _list(arguments: argparse.Namespace, url: str) -> int:
     if arguments.json:
         print(json.dumps([_as_json(row, now) for row in found], indent=2))
         return 0
-    header = ("NAME", "STATE", "SCOPES", "ORG", "CREATED", "LAST USED")
-    table = [header, *(_as_words(row, now) for row in found)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(header))]
-    for line in table:
-        print("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip())
+    headings = ("name", "state", "scopes", "org", "created", "last used")
+    rows = [_as_words(row, now) for row in found]
+    print(table("Tokens", headings, rows, ink_of(sys.stdout, os.environ), text_columns=range(len(headings))))
     return 0
 
 

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from standalone.admin_token import read_token, token_file
-from standalone.doctor_api import Api, ApiFault
+from standalone.api_client import Api, ApiFault
 from standalone.failures import CannotStart
 from standalone.processes import API
-from standalone.table_text import Ink, table
+from standalone.table_text import Ink, ink_of, table
 
 SECONDS_DEFAULT = 2.0
 ROWS_DEFAULT = 20
@@ -56,7 +56,7 @@ def _add_api(parser: argparse.ArgumentParser, environment: Mapping[str, str]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """`top`, until Ctrl-C. Raises CannotStart where the API cannot be asked."""
-    api, as_json, ink = _api(arguments), _as_json(arguments), Ink(sys.stdout.isatty())
+    api, as_json, ink = _api(arguments), _as_json(arguments), ink_of(sys.stdout, os.environ)
     path = f"/burn-rates/active?{urlencode({'limit': arguments.limit})}"
     while True:
         if as_json:
@@ -75,7 +75,7 @@ def run_costs(arguments: argparse.Namespace) -> int:
     if _as_json(arguments):
         print(_asked(api.text, path))
     else:
-        print(spent(_asked(api.get, path), arguments.by, arguments.window, Ink(sys.stdout.isatty())))
+        print(spent(_asked(api.get, path), arguments.by, arguments.window, ink_of(sys.stdout, os.environ)))
     return 0
 
 

@@ -7,7 +7,17 @@ import re
 from prometheus_client.parser import text_string_to_metric_families
 
 from collector.log_format import JsonLines, Sparse, where
-from collector.metrics import FOLDED, LABEL_SETS_MAX, LOOP_LAG, QUEUE_AGE, REJECTED, REQUESTS, TABLE, Metrics
+from collector.metrics import (
+    COUNTED_AHEAD,
+    FOLDED,
+    LABEL_SETS_MAX,
+    LOOP_LAG,
+    QUEUE_AGE,
+    REJECTED,
+    REQUESTS,
+    TABLE,
+    Metrics,
+)
 
 
 def test_every_name_says_stage_and_unit():
@@ -29,6 +39,16 @@ def test_the_page_can_be_parsed_and_shows_what_was_counted():
     assert families[REQUESTS.removesuffix("_total")].samples[0].value == 3
     assert families[QUEUE_AGE].samples[0].value == 1.5
     assert metrics.value(f"{LOOP_LAG}_count") == 1
+
+
+def test_what_somebody_else_counts_is_read_when_the_page_is_asked_for():
+    metrics, counted = Metrics(), [3]
+    assert metrics.value(COUNTED_AHEAD) == 0
+    metrics.watch(COUNTED_AHEAD, lambda: counted[0])
+    counted[0] += 1
+    families = {family.name: family for family in text_string_to_metric_families(metrics.page().decode())}
+    assert [family.type for name, family in families.items() if name.startswith(COUNTED_AHEAD[:-6])] == ["counter"]
+    assert metrics.value(COUNTED_AHEAD) == 4
 
 
 def test_too_many_label_values_are_folded_and_nothing_is_lost():

@@ -1,4 +1,4 @@
-"""The query API as the doctor reads it, with what each failure means to a person."""
+"""The query API as the commands ask it, with what each failure means to a person. Fractions are read as Decimal."""
 
 import json
 import urllib.error
@@ -20,7 +20,7 @@ class ApiFault(Exception):
 
 
 class Api:
-    """A reader with one token."""
+    """Somebody with one token."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url
@@ -39,14 +39,11 @@ class Api:
 
     def text(self, path: str) -> str:
         """The same as the API wrote it, every digit of it."""
-        status, raw = self._fetch_raw(_PREFIX + path)
-        body = _parsed(raw)
-        if status != 200:
-            said = body.get("detail") or body.get("title") if isinstance(body, dict) else None
-            raise ApiFault(
-                _SENTENCES.get(status) or f"{self.url}{_PREFIX}{path} answers {status}: {said or 'no reason'}"
-            )
-        return raw.decode()
+        return self._answered(path).decode()
+
+    def put(self, path: str, body: object) -> Any:
+        """Like ``get``, for a change."""
+        return _parsed(self._answered(path, json.dumps(body).encode()))
 
     def session_totals(self, session: str) -> dict[str, Any]:
         """Calls, tokens and cost of one session; empty while the API does not know it."""
@@ -58,14 +55,25 @@ class Api:
         found = body.get("totals", body)
         return found if isinstance(found, dict) else {}
 
+    def _answered(self, path: str, change: bytes | None = None) -> bytes:
+        status, raw = self._fetch_raw(_PREFIX + path, change)
+        if status != 200:
+            body = _parsed(raw)
+            said = body.get("detail") or body.get("title") if isinstance(body, dict) else None
+            raise ApiFault(
+                _SENTENCES.get(status) or f"{self.url}{_PREFIX}{path} answers {status}: {said or 'no reason'}"
+            )
+        return raw
+
     def _fetch(self, path: str) -> tuple[int, Any]:
         status, raw = self._fetch_raw(path)
         return status, _parsed(raw)
 
-    def _fetch_raw(self, path: str) -> tuple[int, bytes]:
+    def _fetch_raw(self, path: str, change: bytes | None = None) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        method = "GET" if change is None else "PUT"
         try:
-            request = urllib.request.Request(self.url + path, headers=headers)
+            request = urllib.request.Request(self.url + path, data=change, headers=headers, method=method)
             with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as refusal:
