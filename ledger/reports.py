@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from finops.blocks import Cover, Stretch, pieces
+from finops.overview import NamedDay, Sums
 from finops.periods import Period, hours_of
 from finops.ratios import share
 from finops.reports import AgentActivity, AgentDay, AgentSpend, CacheStep, Filters, Lifetime, ModelSpend, Stated, Totals
@@ -17,7 +18,7 @@ from finops.roi import CacheMoney
 from ledger.block_calendars import ZONES_MAX, WantedZones
 from ledger.blocks import cover_values, covered
 from ledger.pool import Pool
-from ledger.reading import Row, filter_values, look, reaching, totals
+from ledger.reading import Look, Row, filter_values, look, reaching, totals
 from ledger.storage_state import storage_state
 from sql import query
 
@@ -45,24 +46,21 @@ class Reports:
         """Spend by agent, the dearest first."""
         async with look(self._pool) as ledger:
             found = await covered(ledger, [whole(period)])
-            rows = await ledger.rows("report_allocations", period_values(period, filters, found))
-        spent = [totals(row[2:10]) for row in rows]
-        answer = [
-            AgentSpend(row[0], row[1], own, row[10], row[11], share(own.cost_pico, _priced(spent)))
-            for row, own in zip(rows, spent, strict=True)
-        ]
+            answer = await agents_in(ledger, period_values(period, filters, found))
         return Stated(answer, ledger.complete_through, ledger.pending_ranges)
 
     async def models(self, period: Period, filters: Filters) -> Stated[list[ModelSpend]]:
         """Spend by provider and model, the dearest first."""
         async with look(self._pool) as ledger:
             found = await covered(ledger, [whole(period)])
-            rows = await ledger.rows("report_models", period_values(period, filters, found))
-        spent = [totals(row[2:10]) for row in rows]
-        answer = [
-            ModelSpend(row[0], row[1], own, share(own.cost_pico, _priced(spent)))
-            for row, own in zip(rows, spent, strict=True)
-        ]
+            answer = await models_in(ledger, period_values(period, filters, found))
+        return Stated(answer, ledger.complete_through, ledger.pending_ranges)
+
+    async def days(self, period: Period, filters: Filters) -> Stated[list[NamedDay]]:
+        """Spend by day, in order of time, all names together; days without any are left out."""
+        asked = pieces(period.starts, period.end, period.zone)
+        async with self._zones.look(period.zone, asked) as (ledger, found):
+            answer = await days_in(ledger, period, period_values(period, filters, found), "", ())
         return Stated(answer, ledger.complete_through, ledger.pending_ranges)
 
     async def cache_impact(self, period: Period, filters: Filters, *, hourly: bool) -> Stated[list[CacheStep]]:
@@ -77,8 +75,10 @@ class Reports:
 
     async def cache_money(self, start: datetime, end: datetime, filters: Filters) -> Stated[CacheMoney]:
         """Savings and the cost of embeddings from ``start`` (exactly) until before ``end``."""
-        values = filter_values(filters) | {"start": start, "first_bucket": _next_quarter(start), "end": end}
+        first = min(_next_quarter(start), end)
+        values = filter_values(filters) | {"start": start, "first_bucket": first}
         async with look(self._pool) as ledger:
+            values |= cover_values(await covered(ledger, [Stretch(first, end)]))
             row = await ledger.row("report_cache_money", values)
         return Stated(_cache_money(row), ledger.complete_through, ledger.pending_ranges)
 
@@ -115,6 +115,35 @@ def whole(period: Period) -> Stretch:
 def period_values(period: Period, filters: Filters, found: Cover) -> dict[str, object]:
     """A period, and where its sums are read, and filters as the queries name them."""
     return filter_values(filters) | {"start": period.start, "end": period.end} | cover_values(found)
+
+
+async def agents_in(ledger: Look, values: Mapping[str, object]) -> list[AgentSpend]:
+    """Spend by agent, the dearest first."""
+    rows = await ledger.rows("report_allocations", values)
+    spent = [totals(row[2:10]) for row in rows]
+    return [
+        AgentSpend(row[0], row[1], own, row[10], row[11], share(own.cost_pico, _priced(spent)))
+        for row, own in zip(rows, spent, strict=True)
+    ]
+
+
+async def models_in(ledger: Look, values: Mapping[str, object]) -> list[ModelSpend]:
+    """Spend by provider and model, the dearest first."""
+    rows = await ledger.rows("report_models", values)
+    spent = [totals(row[2:10]) for row in rows]
+    return [
+        ModelSpend(row[0], row[1], own, share(own.cost_pico, _priced(spent)))
+        for row, own in zip(rows, spent, strict=True)
+    ]
+
+
+async def days_in(
+    ledger: Look, period: Period, values: Mapping[str, object], kind: str, names: Sequence[str]
+) -> list[NamedDay]:
+    """Spend by day and by the ``names`` of a kind, which may be ''; the others are one."""
+    asked = {"starts": list(period.starts), "kind": kind, "names": list(names)}
+    rows = await ledger.rows("report_days", {**values, **asked})
+    return [NamedDay(period.days[row[0] - 1], row[1], Sums(*map(int, row[2:]))) for row in rows]
 
 
 def _agent_day(period: Period, row: Row) -> AgentDay:

@@ -30,6 +30,7 @@ from ledger.exports import Exports
 from ledger.fitness import READER, require_bound, require_fit
 from ledger.leadership import Seat
 from ledger.operator_rates import OperatorRates
+from ledger.overview import OverviewReports
 from ledger.pool import Pool, open_within
 from ledger.rates import RateStore
 from ledger.reports import Reports
@@ -53,6 +54,7 @@ from query_api.endpoints.exports import ExportEndpoints
 from query_api.endpoints.exports import Limits as ExportLimits
 from query_api.endpoints.general_costs import GeneralCosts, Limits
 from query_api.endpoints.health import Health, Life, Neighbours
+from query_api.endpoints.overview import OverviewEndpoint
 from query_api.endpoints.prometheus import Prometheus
 from query_api.endpoints.repricing import RepriceEndpoints
 from query_api.endpoints.valuation_rates import ValuationRates
@@ -144,6 +146,7 @@ def build(
             CostReport(connections, settings.day_zones_max),
             Limits(settings.window_days_max, settings.entries_window_days_max),
         ),
+        overview=OverviewEndpoint(OverviewReports(connections, settings.day_zones_max)),
         burn=burn,
         exports=exports,
         drill_down=DrillDownEndpoints(sessions, CoverageReports(connections)),

@@ -21,6 +21,7 @@ from query_api.endpoints.drill_down import DrillDownEndpoints
 from query_api.endpoints.exports import ExportEndpoints
 from query_api.endpoints.general_costs import GeneralCosts
 from query_api.endpoints.health import Health
+from query_api.endpoints.overview import BY, OVERVIEW, OverviewEndpoint
 from query_api.endpoints.prometheus import Prometheus
 from query_api.erasure_routes import PrivacyHandlers, privacy_rows
 from query_api.exchange import Endpoint, Open
@@ -55,6 +56,7 @@ class Handlers(NamedTuple):
 
     costs: Costs
     general: GeneralCosts
+    overview: OverviewEndpoint
     burn: BurnHandlers
     exports: ExportEndpoints
     drill_down: DrillDownEndpoints
@@ -97,6 +99,9 @@ def _costs(to: Handlers) -> list[Endpoint]:
     asked = (GROUP_BY, WINDOW, STEP_OR_NONE, ZONE, ORDER, LIMIT, CURSOR_TEXT, *FILTERS)
     return [
         Endpoint("GET", f"{PREFIX}/costs", READ, to.general.costs, "Spend by any grouping", asked, COST_PAGE),
+        Endpoint(
+            "GET", f"{PREFIX}/overview", READ, to.overview.overview, "Spend at first sight", (*days, BY), OVERVIEW
+        ),
         Endpoint("GET", f"{PREFIX}/trends", READ, costs.trends, "Spend by day and agent", days, TREND, True),
         Endpoint("GET", f"{PREFIX}/allocations", READ, costs.allocations, "Spend by agent", days, ALLOCATION, True),
         Endpoint("GET", by_model, READ, costs.by_model, "Spend by model", days, MODEL_ALLOCATION, True),

@@ -1,5 +1,6 @@
 """What the rest of the month may cost: an estimate, and called one."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -7,9 +8,10 @@ from typing import NamedTuple, Protocol
 from finops.budget_periods import PeriodRule, Span, Unit, days_between, period_at
 from finops.forecast import Forecast, forecast
 from finops.money import PICO_PER_USD
+from finops.overview import NamedDay
 from finops.periods import DAYS_MAX, Period, trailing_days
 from finops.ratios import plain
-from finops.reports import AgentDay, Filters, Stated
+from finops.reports import Filters, Stated
 from query_api.auth import within
 from query_api.exchange import Answer, Ask, costs_told
 from query_api.parameters import filters_of
@@ -19,7 +21,7 @@ from query_api.shapes import COUNT, FLAG, MONEY, NUMBER, TEXT, Field, Shape, fie
 class DailySpend(Protocol):
     """What is asked of the ledger."""
 
-    async def trends(self, period: Period, filters: Filters) -> Stated[list[AgentDay]]: ...
+    async def days(self, period: Period, filters: Filters) -> Stated[list[NamedDay]]: ...
 
 
 class MonthForecast(NamedTuple):
@@ -79,16 +81,16 @@ class ForecastEndpoint:
         """The rest of this month in the asked zone, by the method that would have been least wrong lately."""
         zone = ask.values["tz"]
         period = trailing_days(DAYS_MAX, zone, ask.now)
-        stated = await self._spend.trends(period, within(ask.grant, filters_of(ask.values)))
+        stated = await self._spend.days(period, within(ask.grant, filters_of(ask.values)))
         found = month_forecast(stated.answer, period, ask.now)
         return costs_told(FORECAST.render(found), stated)
 
 
-def month_forecast(rows: list[AgentDay], period: Period, now: datetime) -> MonthForecast:
+def month_forecast(rows: Sequence[NamedDay], period: Period, now: datetime) -> MonthForecast:
     """``rows`` are the days of ``period``, which ends with today."""
     by_day = dict.fromkeys(period.days, 0)
     for row in rows:
-        by_day[row.day] += row.totals.cost_pico or 0
+        by_day[row.day] += row.sums.priced_pico
     spend = [by_day[day] for day in period.days]
     first = next((at for at, pico in enumerate(spend) if pico), len(spend) - 1)
     span = period_at(PeriodRule(Unit.MONTH, period.zone), now)
@@ -98,7 +100,7 @@ def month_forecast(rows: list[AgentDay], period: Period, now: datetime) -> Month
         span=span,
         zone=period.zone,
         spent_pico=sum(by_day[day] for day in month if day in by_day),
-        unpriced_calls=sum(row.totals.unpriced_calls for row in rows if row.day in month),
+        unpriced_calls=sum(row.sums.unpriced_calls for row in rows if row.day in month),
         rest=forecast([float(pico) for pico in spend[first:-1]], 1 + days_left),
         today_pico=spend[-1],
         days_left=days_left,

@@ -25,16 +25,21 @@ async function show({ move = false } = {}) {
   const name = VIEWS[asked.view] ? asked.view : "overview";
   markUp(asked, name);
   try {
-    if (name === "overview" && (await isEmpty())) return emptyNotice(mine);
     const made = VIEWS[name](asked);
     const drawn = node("div", null, { class: "view", "data-view": name });
     drawn.append(node("h1", made.title), ...made.panels.map((one) => one.section));
     const finished = Promise.all(made.panels.map((one) => one.done));
+    const nothing = isEmpty(made, asked);
+    for (const promise of [finished, nothing]) promise.catch(() => {}); // each is waited for below, in its turn
     if (move || byId("view").firstChild?.dataset?.view !== name) {
+      if (!byId("notice").hidden && (await nothing)) return emptyNotice(mine);
+      if (mine !== turn) return;
       put(drawn, made.title);
       if (move) byId("main").focus();
       await finished;
+      if (await nothing) return emptyNotice(mine);
     } else {
+      if (await nothing) return emptyNotice(mine);
       await finished; // drawn anew only when all is there, so that nothing flickers or jumps
       if (mine !== turn) return;
       keepOpen(byId("view"), drawn);
@@ -61,7 +66,10 @@ function put(drawn, title) {
 
 function keepOpen(old, drawn) {
   const open = new Set([...old.querySelectorAll("details[open] > summary")].map((one) => one.textContent));
-  for (const summary of drawn.querySelectorAll("details > summary")) if (open.has(summary.textContent)) summary.parentElement.open = true;
+  for (const summary of drawn.querySelectorAll("details > summary")) if (open.has(summary.textContent)) {
+    summary.parentElement.open = true;
+    summary.parentElement.dispatchEvent(new Event("fill")); // before it is drawn
+  }
 }
 
 function markUp(asked, name) {
@@ -75,9 +83,11 @@ function markUp(asked, name) {
   for (const filter of ["agentId", "modelId", "orgId"]) byId(filter).value = asked.filters[filter]?.[0] ?? "";
 }
 
-async function isEmpty() {
-  const answer = await ask("/costs?window=90d&limit=1");
-  const { calls, agentRuns, toolCalls } = answer.totals;
+// Whether nothing was ever recorded, rather than nothing that was asked for.
+async function isEmpty(made, asked) {
+  if (!made.empty || !(await made.empty)) return false;
+  if (!Object.keys(asked.filters).length) return true;
+  const { calls, agentRuns, toolCalls } = (await ask("/costs?window=90d&limit=1")).totals;
   return !calls && !agentRuns && !toolCalls;
 }
 
@@ -99,6 +109,7 @@ function notice(title, text, { token = false, lines = "" } = {}) {
 }
 
 function emptyNotice(mine) {
+  if (mine !== turn) return;
   const [, host, port] = document.querySelector('meta[name="otlp-grpc"]').content.match(/^(.*):(\d+)$/);
   const here = /^(127\.|0\.0\.0\.0|localhost|\[::1?\])/.test(host);
   const lines = [
@@ -107,7 +118,7 @@ function emptyNotice(mine) {
     "export OTEL_SERVICE_NAME=my-agent",
   ];
   notice("No calls yet", "Start an agent with these lines in its environment; it appears here within seconds.", { lines: lines.join("\n") });
-  if (mine === turn && !document.hidden) timer = setTimeout(refresh, EVERY_MS);
+  if (!document.hidden) timer = setTimeout(refresh, EVERY_MS);
 }
 
 function go(where) {
@@ -156,7 +167,10 @@ byId("openapi").addEventListener("click", async (event) => {
   if (answer.ok) location.assign(URL.createObjectURL(await answer.blob()));
 });
 
-const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-for (const name of new Set(["UTC", here, ...(Intl.supportedValuesOf?.("timeZone") ?? [])])) byId("zones").append(node("option", null, { value: name }));
+function nameZones() {
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const name of new Set(["UTC", here, ...(Intl.supportedValuesOf?.("timeZone") ?? [])])) byId("zones").append(node("option", null, { value: name }));
+}
+byId("tz").addEventListener("focus", nameZones, { once: true });
 takeTokenFromAddress();
 show();

@@ -5,8 +5,8 @@ import { dollars, node, shape } from "./parts.js";
 const COLOURS = 5;
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [960, 220, 76, 10, 24];
 
-// points: [{date, name, amount}]; names: the dearest first; dates: every day of the period.
-export function stackedDays(points, names, dates) {
+// points: [{date, name, amount}]; names: that have a colour, the dearest first; more: others have amounts, too; dates: all.
+export function stackedDays(points, names, dates, more) {
   const shown = names.slice(0, COLOURS);
   const place = (name) => (shown.includes(name) ? shown.indexOf(name) : COLOURS);
   const sums = new Map(dates.map((date) => [date, new Array(COLOURS + 1).fill(0)]));
@@ -23,7 +23,7 @@ export function stackedDays(points, names, dates) {
     svg.append(shape("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, part ? dollars(part * highest) : "$0"));
   }
   drawDays(svg, sums, scale);
-  const parts = [legend(shown, names.length > COLOURS), svg];
+  const parts = [legend(shown, more), svg];
   return parts;
 }
 

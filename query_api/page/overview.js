@@ -1,33 +1,39 @@
-// The first view: what was spent, on what, who burns now, what caching saved, and what is not known.
+// The first view: what was spent, on what, who burns now, what caching saved, and what is not known. Spend is asked for
+// once, so that all of its figures are as of one instant and add up; what is at the bottom is asked for after it.
 
-import { ask, askAll } from "./api.js";
+import { ask } from "./api.js";
 import { parameters } from "./address.js";
 import { lastDays, stackedDays } from "./chart.js";
-import { bar, count, dollars, first, link, node, panel, percent, table, totals } from "./parts.js";
+import { bar, count, dollars, first, folded, link, node, panel, percent, table, totals } from "./parts.js";
 
-const STACKS = { agent: ["agentId", "Agent"], model: ["modelId", "Model"], org: ["orgId", "Organisation"] };
+const STACKS = { agent: "Agent", model: "Model", org: "Organisation" };
 
 export function overview(asked) {
   const period = { days: asked.days, tz: asked.tz };
-  const q = (more = {}) => parameters(asked, more);
-  const arrived = parameters(asked, period, ["orgId"]);
-  const burn = ask(`/burn-rates/active${q({ limit: 1000 })}`); // the tile and the panel say the same
-  const odd = ask(`/anomalies/active${q()}`);
+  const stack = STACKS[asked.stack] ? asked.stack : "agent";
+  const spent = ask(`/overview${parameters(asked, { ...period, by: stack })}`);
+  const burn = ask(`/burn-rates/active${parameters(asked, { limit: 1000 })}`); // the tile and the panel say the same
+  const odd = ask(`/anomalies/active${parameters(asked)}`);
+  const arrived = spent.catch((fault) => {
+    if (fault.isAboutTheToken) throw fault;
+  }).then(() => ask(`/coverage${parameters(asked, period, ["orgId"])}`));
   const panels = [
-    tiles(asked, burn, odd),
-    panel("Spend by day", () => trend(asked, q), { id: "trend" }),
+    tiles(spent, burn, odd),
+    panel("Spend by day", async () => trend(asked, stack, await spent), { id: "trend" }),
     panel("Anomalies", async () => anomalies(await odd), { id: "anomalies" }),
     panel("Burning now", async () => fastest(await burn), { id: "burn" }),
-    panel("Cost by agent", async () => byAgent(await ask(`/allocations${q(period)}`)), { id: "agents" }),
-    panel("Cost by model", async () => byModel(await ask(`/allocations/by-model${q(period)}`)), { id: "models" }),
-    panel("Cost by organisation", async () => byOrganisation(await ask(`/costs${q({ groupBy: "org", window: `${asked.days}d`, tz: asked.tz })}`)), { id: "organisations" }),
-    panel("Caching", () => caching(asked, q), { id: "caching", narrow: true }),
-    panel("How much of it is known", async () => coverage(await ask(`/coverage${arrived}`)), { id: "coverage", narrow: true }),
+    panel("Cost by agent", async () => byAgent((await spent).byAgent), { id: "agents" }),
+    panel("Cost by model", async () => byModel((await spent).byModel), { id: "models" }),
+    panel("Cost by organisation", async () => byOrganisation((await spent).byOrg), { id: "organisations" }),
+    panel("Caching", async () => caching(await spent), { id: "caching", narrow: true }),
+    panel("How much of it is known", async () => coverage(await arrived), { id: "coverage", narrow: true }),
   ];
-  return { title: "What the agents spend", panels };
+  return { title: "What the agents spend", panels, empty: spent.then(isEmpty) };
 }
 
-function tiles(asked, burning, odd) {
+const isEmpty = ({ ninetyDays: all }) => !all.calls && !all.agentRuns && !all.toolCalls;
+
+function tiles(spent, burning, odd) {
   const section = node("dl", null, { class: "tiles" });
   const tile = (title) => {
     const box = node("div");
@@ -43,18 +49,16 @@ function tiles(asked, burning, odd) {
   };
   const [today, month, forecast, burn, anomaly, unpriced] =
     ["Today", "This month", "Forecast for the month", "Burning now", "Anomalies", "Calls without a price"].map(tile);
-  const q = (more = {}) => parameters(asked, more);
-  const spend = (write) => (answer) => write(dollars(answer.totals.costUsd), known(answer.totals), `${answer.totals.costUsd} USD`);
+  const spend = (write, sums) => write(dollars(sums.costUsd), known(sums), `${sums.costUsd} USD`);
   const done = Promise.all([
-    told(today, ask(`/costs${q({ window: "today", tz: asked.tz })}`).then(spend(today))),
-    told(month, ask(`/costs${q({ window: "month", tz: asked.tz })}`).then((answer) => {
-      spend(month)(answer);
-      const missing = answer.totals.unpricedCalls;
-      unpriced(count(missing), missing ? "this month, not part of the spend" : "every call of this month has one", "", missing ? "doubt" : "");
-    })),
-    told(forecast, ask(`/forecast${q({ tz: asked.tz })}`).then((answer) => forecast(
-      answer.forecastUsd === null ? "too early" : dollars(answer.forecastUsd),
-      answer.forecastUsd === null ? `needs seven whole days, has ${answer.historyDays}` : `estimate: ${dollars(answer.lowUsd)} to ${dollars(answer.highUsd)}`,
+    told(today, spent.then((answer) => spend(today, answer.today))),
+    told(month, spent.then((answer) => spend(month, answer.month))),
+    told(unpriced, spent.then(({ month: { unpricedCalls: missing } }) => unpriced(
+      count(missing), missing ? "this month, not part of the spend" : "every call of this month has one", "", missing ? "doubt" : "",
+    ))),
+    told(forecast, spent.then(({ forecast: one }) => forecast(
+      one.forecastUsd === null ? "too early" : dollars(one.forecastUsd),
+      one.forecastUsd === null ? `needs seven whole days, has ${one.historyDays}` : `estimate: ${dollars(one.lowUsd)} to ${dollars(one.highUsd)}`,
     ))),
     told(burn, burning.then((rows) => burn(
       `${dollars(rows.reduce((sum, row) => sum + (row.burnRateUsdPerHour ?? 0), 0))}/h`, `${count(rows.length)} active sessions`,
@@ -74,27 +78,21 @@ const told = (write, answer) => answer.catch((fault) => {
 const worst = (row) => (row.anomalyRatio === null ? `${row.agentId}: a dear call` : `${row.agentId}: ${row.anomalyRatio.toFixed(1)}× its baseline`);
 const known = (totals) => (totals.unpricedCalls ? `${count(totals.calls)} calls, ${count(totals.unpricedCalls)} of unknown cost` : `${count(totals.calls)} calls`);
 
-async function trend(asked, q) {
-  const stack = STACKS[asked.stack] ? asked.stack : "agent";
-  const [field, title] = STACKS[stack];
-  const window = { groupBy: stack, window: `${asked.days}d`, tz: asked.tz };
-  const [daily, whole] = await Promise.all([
-    askAll(`/costs${q({ ...window, step: "day", order: "name", limit: 1000 })}`),
-    ask(`/costs${q({ ...window, limit: 50 })}`),
-  ]);
+function trend(asked, stack, { days, names }) {
+  const title = STACKS[stack];
   const dates = lastDays(Number(asked.days), asked.tz);
-  const points = daily.items.map((row) => ({ date: row.date, name: row[field], amount: row.costUsd }));
-  const names = whole.items.filter((row) => row.costUsd > 0).map((row) => row[field]);
+  const points = days.map((row) => ({ date: row.date, name: row.name, amount: row.costUsd }));
+  const dear = names.filter((name) => points.some((one) => one.name === name && one.amount > 0));
+  const more = points.some((one) => one.name === null && one.amount > 0);
   const choice = node("p", "Stacked by ", { class: "choice" });
   for (const name of Object.keys(STACKS)) {
     const made = link(name === "org" ? "organisation" : name, { view: "", stack: name });
     if (name === stack) made.setAttribute("aria-current", "true");
     choice.append(made, " ");
   }
-  const details = node("details");
-  details.append(node("summary", "The same as a table"), table(`Spend by day and ${title.toLowerCase()}`, [["Day", "date", "text"], [title, field, "text"], ...totals(daily.items)], daily.items, "Nothing was spent in this period."));
-  const cut = daily.cut ? node("p", "More rows than are shown: narrow the period or filter.", { class: "unknown" }) : null;
-  return [choice, ...stackedDays(points, names, dates), details, cut];
+  const columns = [["Day", "date", "text"], [title, (row) => (row.others ? "others" : row.name), "text"], ...totals(days)];
+  const details = folded("The same as a table", () => table(`Spend by day and ${title.toLowerCase()}`, columns, days, "Nothing was spent in this period."));
+  return [choice, ...stackedDays(points, dear, dates, more), details];
 }
 
 const unlessOne = (rows) => (new Set(rows.map((row) => row.orgId)).size > 1 ? [["Organisation", "orgId", "text"]] : []);
@@ -109,9 +107,9 @@ function byModel(rows) {
   return first("models", "Cost by model", [model, ["Provider", "provider", "text"], ...totals(rows), ["Share", "shareOfCost", "share"]], rows, "Nothing was spent in this period.");
 }
 
-function byOrganisation(answer) {
+function byOrganisation(rows) {
   const org = ["Organisation", (row) => link(row.orgId ?? "–", { view: "", orgId: row.orgId }), "text"];
-  return first("organisations", "Cost by organisation", [org, ...totals(answer.items), ["Share", "shareOfCost", "share"]], answer.items, "Nothing was spent in this period.");
+  return first("organisations", "Cost by organisation", [org, ...totals(rows), ["Share", "shareOfCost", "share"]], rows, "Nothing was spent in this period.");
 }
 
 function fastest(rows) {
@@ -136,16 +134,13 @@ export function anomalies(rows) {
   ], rows, "Nothing unusual. An agent needs a baseline (PUT /baselines/{agentId}) to be judged by.");
 }
 
-async function caching(asked, q) {
-  const period = { days: asked.days, tz: asked.tz };
-  const [roi, impact] = await Promise.all([ask(`/roi-stats${q(period)}`), ask(`/cache-impact${q({ ...period, step: "day" })}`)]);
+function caching({ roiStats: roi, cacheImpact: impact }) {
   const facts = node("dl", null, { class: "facts" });
   for (const [title, value] of [
     ["Saved by the agents' own answer cache", roi.semanticCacheSavingsUsd], ["Saved by the providers' prompt caches", roi.promptCacheSavingsUsd],
     ["Spent on embeddings", roi.embeddingCostUsd], ["Net", roi.netRoiUsd],
   ]) facts.append(node("dt", title), node("dd", dollars(value), { title: `${value} USD` }));
-  const details = node("details");
-  details.append(node("summary", "By day"), table("Caching by day", [
+  const details = folded("By day", () => table("Caching by day", [
     ["Day", (row) => row.bucketStart.slice(0, 10), "text"], ["Hits", "cacheHits", "count"], ["Hit ratio", "hitRatio", "share"], ["Saved tokens", "savedTokens", "count"],
     ["Answer cache", "semanticCacheSavingsUsd", "money"], ["Prompt cache", "promptCacheSavingsUsd", "money"], ["Embeddings", "embeddingCostUsd", "money"], ["Net", "netUsd", "money"],
   ], impact, "No call in this period."));

@@ -11,17 +11,22 @@ export function node(tag, text, attributes = {}) {
 
 export const link = (text, changes) => node("a", text, { href: address(changes), "data-inside": "1" });
 
+// A formatter takes longer to make than to use.
+const formats = new Map();
+function format(name, options) {
+  if (!formats.has(name)) formats.set(name, new Intl.NumberFormat("en-US", options));
+  return formats.get(name);
+}
+
 // Exact figures are in the title; here are as many digits as the size of the amount needs.
 export function dollars(amount) {
   if (amount === null || amount === undefined) return "unknown";
   const size = Math.abs(amount);
   const digits = size === 0 || size >= 1 ? 2 : Math.min(12, Math.max(2, 2 - Math.floor(Math.log10(size))));
-  return new Intl.NumberFormat("en-US", {
-    style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: digits,
-  }).format(amount);
+  return format(digits, { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: digits }).format(amount);
 }
 
-export const count = (number) => (number === null || number === undefined ? "–" : new Intl.NumberFormat("en-US").format(number));
+export const count = (number) => (number === null || number === undefined ? "–" : format("count", {}).format(number));
 export const percent = (share) => (share === null || share === undefined ? "–" : `${(share * 100).toFixed(1)} %`);
 
 export function instant(text) {
@@ -88,9 +93,22 @@ const ROWS_SHOWN = 10;
 export function first(what, caption, columns, rows, none) {
   const shown = table(caption, columns, rows.slice(0, ROWS_SHOWN), none);
   if (rows.length <= ROWS_SHOWN) return shown;
-  const others = node("details");
-  others.append(node("summary", `${count(rows.length - ROWS_SHOWN)} more ${what}`), table(`${caption}, the others`, columns, rows.slice(ROWS_SHOWN), none));
+  const others = folded(`${count(rows.length - ROWS_SHOWN)} more ${what}`, () => table(`${caption}, the others`, columns, rows.slice(ROWS_SHOWN), none));
   return [shown, others];
+}
+
+// What is made only when it is opened: thousands of cells that nobody looks at would keep everything else waiting.
+export function folded(title, make) {
+  const details = node("details");
+  const summary = node("summary", title);
+  const fill = () => {
+    if (details.children.length === 1) details.append(make());
+  };
+  summary.addEventListener("click", fill);
+  details.addEventListener("toggle", () => details.open && fill());
+  details.addEventListener("fill", fill);
+  details.append(summary);
+  return details;
 }
 
 function line(columns, row) {

@@ -304,4 +304,6 @@ def test_the_page_is_light_and_asks_nobody_else() -> None:
     assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 150_000
     foreign = [path.name for path in files if "https://" in path.read_text("utf-8")]
     assert foreign == []
+    first = (ROOT / "query_api" / "page" / "index.html").read_text("utf-8")
+    assert [path.name for path in files if path.suffix == ".js" and f'"/page/{path.name}"' not in first] == []
     assert all(Path(path).suffix in (".html", ".css", ".js") for path in files)

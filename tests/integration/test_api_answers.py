@@ -22,6 +22,7 @@ from ledger.burn_gauges import BurnReports
 from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
 from ledger.exports import Exports
+from ledger.overview import OverviewReports
 from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.reports import Reports
@@ -45,6 +46,7 @@ from query_api.endpoints.exports import ExportEndpoints
 from query_api.endpoints.exports import Limits as ExportLimits
 from query_api.endpoints.general_costs import GeneralCosts, Limits
 from query_api.endpoints.health import Health, Life, Neighbours
+from query_api.endpoints.overview import OverviewEndpoint
 from query_api.endpoints.prometheus import Prometheus
 from query_api.exchange import Endpoint, Open
 from query_api.privacy_wiring import privacy_handlers
@@ -82,6 +84,7 @@ class World:
         handlers = Handlers(
             costs=Costs(reports, lambda: NOW),
             general=GeneralCosts(CostReport(self.pool), Limits(400, 31)),
+            overview=OverviewEndpoint(OverviewReports(self.pool)),
             burn=BurnHandlers(burning, BaselineEndpoints(BaselineStore(self.pool)), suggested, gauges),
             exports=ExportEndpoints(Exports(self.pool), AuditTrail(self.pool), ExportLimits(2, 400, 1.0)),
             drill_down=DrillDownEndpoints(sessions, CoverageReports(self.pool)),
