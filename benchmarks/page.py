@@ -38,8 +38,8 @@ PAGE = Path(__file__).resolve().parents[1] / "query_api" / "page"
 TOKEN = "finops_benchmark-0123456789-0123456789"
 VIEWS = ("view=overview&days=90", "view=sessions&days=90", "view=budgets", "view=prices&days=90", "view=alerts")
 WAITING = "[...document.querySelectorAll('#view .body, #view dd')].some((one) => one.textContent === '…')"
-SETTLED = f"document.querySelector('#view h1') !== null && !{WAITING}"
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+SETTLED = f"document.querySelector('#view h1') !== null && !{WAITING} && ({PAINTED}) !== null"
 ANSWERS = """
 performance.getEntriesByType('resource').filter((one) => one.name.includes('/api/'))
     .map((one) => [new URL(one.name).pathname, one.responseEnd - one.requestStart])
