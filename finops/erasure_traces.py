@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 
 from finops.counting import CallCounter, StoredSpan, TraceKey
 from finops.erasure import Kind
-from finops.invariants import Identity, identity_of, posted_digest, replayed
+from finops.invariants import Identity, identity_of, replayed
+from finops.posting_digests import digests, stands
 from finops.postings import Posting
 from finops.spans import SpanRecord
 from finops.verdicts import Decision
@@ -71,8 +72,9 @@ def _changed(
 ) -> ChangedSpan | None:
     """None where the span stays as it is. A digest that was not of what stands is left alone."""
     posted, record = span.posted, span.record if record is None else record
-    if identity in before and identity in after and posted == posted_digest(before[identity]):
-        posted = posted_digest(after[identity])
+    if identity in before and identity in after and stands(before[identity], posted):
+        now = after[identity]
+        posted = None if now is None else digests(now)
     return None if (record, posted) == (span.record, span.posted) else ChangedSpan(record, posted)
 
 

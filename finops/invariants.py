@@ -10,6 +10,7 @@ from finops.counting import CallCounter, StoredSpan, TraceKey
 from finops.entries import Belongings, Entry, call_facts, facts_of_entry
 from finops.model_catalogue import DaySlots
 from finops.offers import Offer
+from finops.posting_digests import digests, stands
 from finops.postings import Posting
 from finops.price_book import PriceBook
 from finops.pricing import Priced, Unpriced, price, price_by
@@ -133,11 +134,6 @@ def identity_of(decision: Decision) -> Identity:
     return record.tenant, record.trace_id, record.span_id
 
 
-def posted_digest(posting: Posting | None) -> bytes | None:
-    """What the ledger keeps with a span of what it has posted for it."""
-    return None if posting is None else posting.digest() + posting.price_digest()
-
-
 def recount(decisions: Iterable[Decision], stored: Mapping[Identity, StoredSpan]) -> Iterator[Mismatch]:
     """Where counting again comes to other verdicts or postings than ``stored`` says. Other spans are passed over."""
     left = dict(stored)
@@ -146,11 +142,11 @@ def recount(decisions: Iterable[Decision], stored: Mapping[Identity, StoredSpan]
         span = left.pop(identity, None)
         if span is None:
             continue
-        stands, now = (span.verdict, span.reason), (decision.verdict, decision.reason)
-        if stands != now:
-            yield Mismatch(*identity, "verdict", ": ".join(stands), ": ".join(now))
-        elif span.posted != posted_digest(decision.posting):
-            yield Mismatch(*identity, "posting", _hex(span.posted), _hex(posted_digest(decision.posting)))
+        kept, now = (span.verdict, span.reason), (decision.verdict, decision.reason)
+        if kept != now:
+            yield Mismatch(*identity, "verdict", ": ".join(kept), ": ".join(now))
+        elif not stands(decision.posting, span.posted):
+            yield Mismatch(*identity, "posting", _hex(span.posted), _hex(decision.posting and digests(decision.posting)))
     for identity, span in left.items():
         yield Mismatch(*identity, "missing", span.verdict, "")
 

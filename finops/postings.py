@@ -1,7 +1,6 @@
 """What should stand in the ledger for one span: a call, an agent run or a tool call with all its belongings."""
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 from typing import NamedTuple
 
 from finops.copies import Call, depth, merged_usage, rank
@@ -43,60 +42,9 @@ class Posting(NamedTuple):
     reported_cost_pico_usd: int | None
     flags: tuple[str, ...]
 
-    def digest(self) -> bytes:
-        """Changes whenever anything of the posting does; kept with the span."""
-        return _digest(tuple(self))
 
-    def price_digest(self) -> bytes:
-        """Changes only with what the price depends on: a posting that merely moved keeps its price."""
-        return _digest(_priced_by(self))
-
-    def digests(self) -> bytes:
-        """Both, one after the other; the usage is written out once."""
-        usage = self.usage
-        if usage is None:
-            return _digest(tuple(self)) + _digest(_priced_by(self))
-        words = _Words(_USAGE_TEXT % usage)
-        return _digest((*self[:_USAGE], words, *self[_USAGE + 1 :])) + _digest(_priced_by(self, words))
-
-
-class _Words:
-    """Something written out already: its repr is its text."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-_USAGE = Posting._fields.index("usage")
-_USAGE_TEXT = f"TokenUsage({', '.join(f'{name}=%r' for name in TokenUsage._fields)})"
-"""Its repr."""
 _new = tuple.__new__
 """Makes a named tuple without naming its fields: half the time."""
-
-
-def _digest(said: tuple[object, ...]) -> bytes:
-    return blake2b(repr(said).encode(), digest_size=12).digest()
-
-
-def _priced_by(posting: Posting, usage: "_Words | None" = None) -> tuple[object, ...]:
-    return (
-        posting.org_id,
-        posting.provider,
-        posting.request_model,
-        posting.response_model,
-        posting.operation,
-        posting.calls,
-        usage or posting.usage,
-        posting.cache_hit,
-        posting.service_tier,
-        posting.batch,
-        posting.start_ns,
-    )
 
 
 def call_posting(call: Call) -> Posting:

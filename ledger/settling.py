@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from finops.entries import Entry, moved, reversal
 from finops.entry_terms import Written, written
+from finops.posting_digests import digests, is_priced_alike, stands
 from finops.postings import DEFAULT_ORG, Posting
 from finops.price_book import PriceBook
 from finops.pricing import CallFacts, Priced, Unpriced, price
@@ -44,7 +45,7 @@ class Settling:
 
     def corrected(self) -> list[Node]:
         """The nodes for which another entry will stand than does now."""
-        return [d.node for d in self._decisions if d.node.posted is not None and _digest(d.posting) != d.node.posted]
+        return [d.node for d in self._decisions if d.node.posted is not None and not stands(d.posting, d.node.posted)]
 
     def settle(self, standing: Mapping[int, Entry]) -> Iterator[list[Written]]:
         """The entries to write, some at a time. ``standing``: what stands for ``corrected``."""
@@ -66,7 +67,7 @@ class Settling:
         """Brings one span's verdict, and what stands for it in the ledger, to what was decided."""
         node, posting = decision.node, decision.posting
         entry = None
-        if (digest := _digest(posting)) != node.posted:
+        if not stands(posting, node.posted):
             if old is not None:
                 node.revision += 1
                 self.entries.append(Written(reversal(old, node.revision)))
@@ -74,7 +75,8 @@ class Settling:
                 node.revision += 1
                 self.entries.append(self._written(posting, node, old))
                 entry = self.entries[-1].entry
-            node.posted, node.posted_ns = digest, node.event_ns
+            node.posted = None if posting is None else digests(posting)
+            node.posted_ns = node.event_ns
         elif node.stored and node.verdict == decision.verdict and node.reason == decision.reason:
             return
         node.verdict, node.reason = decision.verdict, decision.reason
@@ -83,7 +85,7 @@ class Settling:
 
     def _written(self, posting: Posting, node: Node, old: Entry | None) -> Written:
         """At the price it had where only its belongings changed: history is repriced on purpose only."""
-        if old is not None and node.posted is not None and node.posted[-12:] == posting.price_digest():
+        if old is not None and node.posted is not None and is_priced_alike(posting, node.posted):
             return Written(moved(old, posting, node.revision))
         return written(posting, node.revision, self._price)
 
@@ -106,10 +108,6 @@ class Settling:
         """``naive_cost`` by the book of this append."""
         assert self._book is not None
         return naive_cost(record, event_ns, self._book)
-
-
-def _digest(posting: Posting | None) -> bytes | None:
-    return None if posting is None else posting.digests()
 
 
 def org_of(record: SpanRecord, context: Context = NO_CONTEXT) -> str:

@@ -15,6 +15,7 @@ from finops.counting import Search, StoredSpan, TraceKey
 from finops.entries import Entry
 from finops.erasure import Renaming
 from finops.invariants import EXAMPLES_MAX, Check, Identity, Invariant, Mismatch
+from finops.posting_digests import stands
 from finops.price_book import PriceBook
 from finops.rates import OperatorRate
 from finops.verdicts import Decision
@@ -203,7 +204,7 @@ class _Recount:
         agreed: dict[Identity, Decision] = {}
         for decision in decisions:
             span = stored.get(identity := invariants.identity_of(decision))
-            if span and span.posted is not None and span.posted == invariants.posted_digest(decision.posting):
+            if span and span.posted is not None and stands(decision.posting, span.posted):
                 agreed[identity] = decision
         values = {
             "times": [mapping.time_of(stored[identity].event_ns) for identity in agreed],

@@ -7,6 +7,7 @@ from finops.call_scopes import CallScopes
 from finops.copies import id_key, twin_key
 from finops.counting import CallCounter, Search, StoredSpan, TraceKey
 from finops.event_time import event_time_ns
+from finops.posting_digests import digests
 from finops.postings import Posting
 from finops.spans import SpanClass, SpanRecord
 from finops.trace_node import Node
@@ -39,7 +40,7 @@ class World:
             self._restore(self._found(search))
         for decision in self.counter.decide():
             node = decision.node
-            digest = decision.posting.digest() if decision.posting else None
+            digest = digests(decision.posting) if decision.posting else None
             if digest != node.posted:
                 self._post(node, decision.posting)
                 node.posted, node.posted_ns = digest, node.event_ns
