@@ -122,14 +122,24 @@ def used_seconds(pid: int) -> float:
     return sum(int(field) for field in fields[11:15]) / TICKS
 
 
+def children_of(pid: int) -> list[int]:
+    """Those that live."""
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+
+
 def children_seconds(pid: int) -> float:
     """Of a server and its living children."""
-    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return used_seconds(pid) + sum(used_seconds(int(child)) for child in pids)
+    return used_seconds(pid) + sum(map(used_seconds, children_of(pid)))
 
 
 def peak_mib(pid: int) -> float:
-    """Peak resident memory."""
+    """Peak resident memory, and that of its children."""
+    return _peak_mib(pid) + sum(map(_peak_mib, children_of(pid)))
+
+
+def _peak_mib(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
@@ -198,11 +208,11 @@ def load(
         assert senders.stdout is not None
         assert senders.stdin is not None
         assert senders.stdout.readline() == "made\n"
-        before = sum(map(used_seconds, collectors)), sum(map(children_seconds, servers)), used_seconds(senders.pid)
+        before = sum(map(children_seconds, collectors)), sum(map(children_seconds, servers)), used_seconds(senders.pid)
         senders.stdin.write("go\n")
         senders.stdin.flush()
         line = senders.stdout.readline()
-        after = sum(map(used_seconds, collectors)), sum(map(children_seconds, servers)), used_seconds(senders.pid)
+        after = sum(map(children_seconds, collectors)), sum(map(children_seconds, servers)), used_seconds(senders.pid)
     collector, database_, sender = (now - then for now, then in zip(after, before, strict=True))
     return json.loads(line), (collector, database_, sender)
 

@@ -17,11 +17,12 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
+from collector.decoders import DECODERS
 from collector.heap import keep_little
 from collector.ledger_thread import LedgerElsewhere, LedgerThread
 from collector.log_format import JsonLines, where
 from collector.metrics import COUNTED_AHEAD, COUNTED_IN_VAIN
-from collector.pipeline import DECODERS, Clock
+from collector.pipeline import Clock
 from collector.settings import BadSettings, Settings, read_settings, render_settings
 from finops.access import Grant, Scope
 from finops.spans import LedgerUnavailable

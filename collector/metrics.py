@@ -33,6 +33,7 @@ BYTES = "finops_receive_bytes_total"
 REFUSED = "finops_receive_refused_total"
 DECODED = "finops_decode_spans_total"
 DECODE_SECONDS = "finops_decode_seconds"
+DECODE_PROCESSES = "finops_decode_processes_total"
 REJECTED = "finops_decode_rejected_spans_total"
 ANSWER_SECONDS = "finops_receive_answer_seconds"
 APPEND_SECONDS = "finops_append_seconds"
@@ -66,6 +67,7 @@ TABLE = (
     Family(ANSWER_SECONDS, "histogram", "seconds", "From the whole body to the answer.", ("signal",), _SECONDS),
     Family(DECODED, "counter", "spans", "Spans seen by decode.", ("outcome",)),
     Family(DECODE_SECONDS, "histogram", "seconds", "Decoding and normalizing one export.", (), _SECONDS),
+    Family(DECODE_PROCESSES, "counter", "processes", "Decoding processes started; more than one: some were lost."),
     Family(REJECTED, "counter", "spans", "Spans that cannot be believed.", ("reason",)),
     Family(APPEND_SECONDS, "histogram", "seconds", "One group, until it is durable or has failed.", (), _SECONDS),
     Family(APPEND_FAILURES, "counter", "groups", "Groups that could not be appended.", ("kind",)),

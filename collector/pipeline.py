@@ -7,14 +7,14 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from itertools import starmap
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from collector.admission import Admission, Full, Ticket
-from collector.decode import Decoded, Undecodable, decode_traces, decode_traces_json
-from collector.log_events import decode_logs, decode_logs_json
+from collector.decode import Undecodable
+from collector.decode_process import Lost
+from collector.decoding import Decoding
 from collector.log_format import Sparse, where
 from collector.metrics import ANSWER_SECONDS, BYTES, DECODE_SECONDS, DECODED, REFUSED, REJECTED, Metrics
 from collector.otlp_status import Answer, Answers, Encoding, Outcome, Signal, accept, refuse
@@ -26,20 +26,6 @@ from finops.spans import LedgerUnavailable, Rejected, SpanRecord
 REASONS_SHOWN_MAX = 8
 _NOUNS = {Signal.TRACES: "span", Signal.LOGS: "log record", Signal.METRICS: "data point"}
 logger = logging.getLogger("collector.receive")
-
-
-class Decode(Protocol):
-    """Bytes to spans of ``tenant``. Raises ``Undecodable`` when not one span can be salvaged."""
-
-    def __call__(self, body: bytes, tenant: str, received_ns: int) -> Decoded: ...
-
-
-DECODERS: dict[tuple[Signal, Encoding], Decode] = {
-    (Signal.TRACES, Encoding.PROTOBUF): decode_traces,
-    (Signal.TRACES, Encoding.JSON): decode_traces_json,
-    (Signal.LOGS, Encoding.PROTOBUF): decode_logs,
-    (Signal.LOGS, Encoding.JSON): decode_logs_json,
-}
 
 
 class Taken(NamedTuple):
@@ -61,7 +47,7 @@ class Pipeline:
 
     def __init__(
         self,
-        decoders: Mapping[tuple[Signal, Encoding], Decode],
+        decoding: Decoding,
         writer: GroupWriter,
         admission: Admission,
         metrics: Metrics,
@@ -69,24 +55,17 @@ class Pipeline:
         clock: Clock,
         *,
         answer_seconds_max: float,
-        inline_decode_bytes_max: int,
         accept_days_max: int,
     ) -> None:
-        self._decoders = decoders
+        self._decoding = decoding
         self._writer = writer
         self._admission = admission
         self._metrics = metrics
         self._answers = answers
         self._clock = clock
         self._answer_seconds_max = answer_seconds_max
-        self._inline_decode_bytes_max = inline_decode_bytes_max
         self._accept_days_max = accept_days_max
         self._sparse = Sparse(clock.monotonic)
-        self._decode_thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
-
-    def close(self) -> None:
-        """Let the decoding thread go."""
-        self._decode_thread.shutdown(wait=False)
 
     def refusal(self, tenant: str, size: int = 0) -> Answer | None:
         """What to answer without reading the body, or None: come in."""
@@ -112,8 +91,7 @@ class Pipeline:
         return self._answers.retry(Outcome.UNAVAILABLE, "internal fault")
 
     async def _export(self, signal: Signal, encoding: Encoding, tenant: str, body: bytes) -> Answer:
-        decode = self._decoders.get((signal, encoding))
-        if decode is None:
+        if not self._decoding.knows(signal, encoding):
             self._warn(f"ignored {signal.value}", f"{signal.value} are accepted and ignored: they carry no cost")
             return Answer(Outcome.IGNORED)
         if not body and encoding is Encoding.PROTOBUF:
@@ -121,19 +99,19 @@ class Pipeline:
         ticket = self._admission.admit(tenant, len(body))
         if isinstance(ticket, Full):
             return self._full(ticket)
-        settled, rejected = await self._decode_and_submit(signal, decode, ticket, tenant, body)
+        settled, rejected = await self._decode_and_submit(signal, encoding, ticket, tenant, body)
         if isinstance(settled, Answer):
             return settled
         return await self._settled(signal, settled, rejected)
 
     async def _decode_and_submit(
-        self, signal: Signal, decode: Decode, ticket: Ticket, tenant: str, body: bytes
+        self, signal: Signal, encoding: Encoding, ticket: Ticket, tenant: str, body: bytes
     ) -> tuple["asyncio.Future[Settled | LedgerUnavailable] | Answer", Sequence[Rejected]]:
         """Hands the ticket over to the writer, or gives it back."""
         handed_over = False
         try:
             arrived_ns = self._clock.unix_ns()
-            decoded = await self._decoded(decode, body, tenant, arrived_ns)
+            decoded = await self._decoded(signal, encoding, tenant, arrived_ns, body)
             if decoded is None:
                 return refuse(Outcome.UNDECODABLE, f"no {_NOUNS[signal]} could be read from this body"), ()
             if not decoded.records and not decoded.rejected:
@@ -147,14 +125,15 @@ class Pipeline:
             if not handed_over:
                 ticket.leave()
 
-    async def _decoded(self, decode: Decode, body: bytes, tenant: str, arrived_ns: int) -> Taken | None:
+    async def _decoded(
+        self, signal: Signal, encoding: Encoding, tenant: str, arrived_ns: int, body: bytes
+    ) -> Taken | None:
         began = self._clock.monotonic()
         try:
-            if len(body) <= self._inline_decode_bytes_max:
-                decoded = decode(body, tenant, arrived_ns)
-            else:
-                loop = asyncio.get_running_loop()
-                decoded = await loop.run_in_executor(self._decode_thread, decode, body, tenant, arrived_ns)
+            decoded = await self._decoding.decode(signal, encoding, tenant, arrived_ns, body)
+        except Lost as lost:
+            self._warn("lost", "an export was not decoded", reason=str(lost))
+            raise LedgerUnavailable("the export was not decoded") from None
         except Undecodable:
             digest = hashlib.sha256(body).hexdigest()[:16]
             self._warn("undecodable", "undecodable body", bytes=len(body), sha256=digest)

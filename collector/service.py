@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 from collector.admission import Admission, Limits
 from collector.asgi_server import AsgiServer
+from collector.decoders import Decode
+from collector.decoding import Decoding
 from collector.health import HealthPages, Readiness, watch_loop
 from collector.http_receiver import HttpReceiver
 from collector.issuer_door import issuer_of
 from collector.ledger_watch import LedgerWatch, LedgerWatched
 from collector.metrics import APPEND_FAILURES, Metrics
 from collector.otlp_status import Answers, Encoding, Signal
-from collector.pipeline import Clock, Decode, Pipeline
+from collector.pipeline import Clock, Pipeline
 from collector.receiver import GrpcReceiver
 from collector.senders import IngestTokens, Senders
 from collector.settings import Address, Settings
@@ -79,15 +81,21 @@ class Service:
         )
         answers = Answers(random)
         self._answer_seconds_max = settings.answer_ms_max / 1000
-        self._pipeline = Pipeline(
+        self._decoding = Decoding(
             decoders,
+            self.metrics,
+            clock.monotonic,
+            inline_bytes_max=settings.inline_decode_bytes_max,
+            in_process=settings.decode_process,
+        )
+        self._pipeline = Pipeline(
+            self._decoding,
             self._writer,
             self.admission,
             self.metrics,
             answers,
             clock,
             answer_seconds_max=self._answer_seconds_max * (1 - TOKEN_SHARE),
-            inline_decode_bytes_max=settings.inline_decode_bytes_max,
             accept_days_max=settings.accept_days_max,
         )
         senders = self._door_keeper(tokens, answers)
@@ -183,7 +191,7 @@ class Service:
         if self._overflow is not None:
             await self._overflow.stop(left())
         await self._pages.stop(LAST_SECONDS / 2)
-        self._pipeline.close()
+        self._decoding.close()
         for task in self._watching:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)

@@ -146,8 +146,11 @@ class Settings:
             "FINOPS_INLINE_DECODE_BYTES_MAX",
             count(0, GRPC_MESSAGE_BYTES_CEILING),
             str(256 * KIBI),
-            "larger: own thread",
+            "larger: elsewhere",
         ),
+    ]
+    decode_process: Annotated[
+        bool, Variable("FINOPS_DECODE_PROCESS", switch, "1", "larger exports in a process of their own; 0: a thread")
     ]
     http_connections_max: Annotated[
         int, Variable("FINOPS_HTTP_CONNECTIONS_MAX", count(1, 100_000), "1000", "OTLP/HTTP sockets")

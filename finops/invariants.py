@@ -146,7 +146,9 @@ def recount(decisions: Iterable[Decision], stored: Mapping[Identity, StoredSpan]
         if kept != now:
             yield Mismatch(*identity, "verdict", ": ".join(kept), ": ".join(now))
         elif not stands(decision.posting, span.posted):
-            yield Mismatch(*identity, "posting", _hex(span.posted), _hex(decision.posting and digests(decision.posting)))
+            yield Mismatch(
+                *identity, "posting", _hex(span.posted), _hex(decision.posting and digests(decision.posting))
+            )
     for identity, span in left.items():
         yield Mismatch(*identity, "missing", span.verdict, "")
 
@@ -165,9 +167,9 @@ def entry_mismatches(posting: Posting, entry: Entry) -> Iterator[Mismatch]:
     ]
     if posting.calls:
         pairs.append(("priced by", facts_of_entry(entry), call_facts(posting)))
-    for name, stands, recounted in pairs:
-        if stands != recounted:
-            yield Mismatch(entry.tenant, entry.trace_id, entry.span_id, name, str(stands), str(recounted))
+    for name, standing, recounted in pairs:
+        if standing != recounted:
+            yield Mismatch(entry.tenant, entry.trace_id, entry.span_id, name, str(standing), str(recounted))
 
 
 def price_by_version(

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
+from collector.decoders import DECODERS, Decode
 from collector.otlp_status import Encoding, Signal
-from collector.pipeline import DECODERS, Clock, Decode
+from collector.pipeline import Clock
 from collector.senders import IngestTokens
 from collector.service import Listening, Service
 from collector.settings import read_settings

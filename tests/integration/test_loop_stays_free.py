@@ -11,8 +11,9 @@ import grpc.aio
 import pytest
 
 from benchmarks.ingest_traffic import Template
+from collector.decoders import DECODERS
 from collector.ledger_thread import LedgerElsewhere, LedgerThread
-from collector.pipeline import DECODERS, Clock
+from collector.pipeline import Clock
 from collector.service import Service
 from collector.settings import read_settings
 from collector.writer import Ledger as AnyLedger

@@ -11,8 +11,9 @@ import grpc.aio
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from collector.decoders import DECODERS
 from collector.metrics import FOLDED, TABLE, Metrics
-from collector.pipeline import DECODERS, Clock
+from collector.pipeline import Clock
 from collector.service import Listening, Service
 from collector.settings import read_settings
 from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord

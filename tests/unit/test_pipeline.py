@@ -13,9 +13,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from collector.admission import Admission, Limits
 from collector.decode import Decoded, decode_traces
+from collector.decoders import DECODERS
+from collector.decoding import Decoding
 from collector.metrics import Metrics
 from collector.otlp_status import Answer, Answers, Encoding, Outcome, Signal
-from collector.pipeline import DECODERS, Clock, Pipeline, render_reasons
+from collector.pipeline import Clock, Pipeline, render_reasons
 from collector.writer import GroupWriter
 from finops.spans import AppendOutcome, Rejected, SpanRecord
 
@@ -41,15 +43,15 @@ class Bench:
         metrics = Metrics()
         self.admission = Admission(Limits(1 << 24, 10**6, 100, 10**12), time.monotonic_ns)
         self.writer = GroupWriter(self.ledger, metrics, group_spans=1000, queue_requests=100, seconds=time.monotonic)
+        self.decoding = Decoding(DECODERS, metrics, time.monotonic, inline_bytes_max=inline_decode_bytes_max)
         self.pipeline = Pipeline(
-            DECODERS,
+            self.decoding,
             self.writer,
             self.admission,
             metrics,
             Answers(lambda: 0.5),
             Clock(time.time_ns, time.monotonic),
             answer_seconds_max=10,
-            inline_decode_bytes_max=inline_decode_bytes_max,
             accept_days_max=400,
         )
 
@@ -64,7 +66,7 @@ async def bench_of(run: Callable[[Bench], Awaitable[None]], inline_decode_bytes_
         await run(bench)
     finally:
         assert await bench.writer.stop(10)
-        bench.pipeline.close()
+        bench.decoding.close()
     assert (bench.admission.requests, bench.admission.bytes, bench.admission.spans) == (0, 0, 0)
 
 
