@@ -95,7 +95,11 @@ class Node:
     def dissolve(self) -> None:
         """Lets go of every other node, and so of itself: a forgotten trace takes no room until a collection."""
         self.parent = self.component = self.exposed = None
-        self.children, self.exposing, self.context = [], {}, NO_CONTEXT
+        self.context = NO_CONTEXT
+        if self.children:
+            self.children.clear()
+        if self.exposing:
+            self.exposing.clear()
 
     def above(self) -> Context:
         """What the parent hands down."""

@@ -99,10 +99,9 @@ class Sums(NamedTuple):
 
 def sums_of(entries: Sequence[Entry]) -> Sums:
     """What entries add to the sums by quarter hour, by day, and to the slots of their sessions."""
-    groups = sums.groups(entries)
-    quarters = sums.rollup(groups, sums.QUARTER_HOUR_NS)
+    quarters = sums.rollup(entries, sums.QUARTER_HOUR_NS)
     by_quarter, by_day = sums.columns(quarters), sums.columns(sums.wider(quarters, sums.DAY_NS))
-    slots = sums.slots(groups)
+    slots = sums.slots(entries)
     return Sums(
         by_quarter if by_quarter["bucket"] else None,
         by_day if by_day["bucket"] else None,

@@ -14,6 +14,7 @@ import msgspec
 from finops.entries import Belongings, Measures
 from finops.entry_terms import How, Written
 from finops.entry_terms import kept as kept_terms
+from finops.spans import NO_DIMENSIONS, Dimensions, SpanClass, SpanRecord
 from finops.trace_node import Node
 from ledger import mapping
 from ledger.settling import Kept
@@ -36,6 +37,13 @@ _measures: Final = Struct(">" + "".join(f"i{kind}" for kind in _kinds)).pack
 _cost_at: Final = sum(8 if kind == "i" else 12 for kind in _kinds[: Measures._fields.index("cost_pico")])
 """Where in a row of known measures the cost is."""
 _span_middle: Final = Struct(">ihiqiq").pack
+_REPEATING: Final = (
+    "name", "scope", "dialect", "resource", "service", "operation", "provider", "request_model", "response_model",
+    "usage_detail", "tool", "agent_run", "cache_hit", "service_tier", "batch", "error", "flags",
+)  # fmt: skip
+"""Facts of a span that repeat from span to span."""
+_SILENT: Final = SpanRecord("", b"", b"", b"", SpanClass.CALL, 0, 0)
+_UNSAID: Final = tuple([getattr(_SILENT, name) for name in _REPEATING])
 _ENTRY_FIELDS: Final = len(mapping.ENTRY_COLUMNS)
 _SPAN_START: Final = len(mapping.SPAN_COLUMNS).to_bytes(2)
 
@@ -110,7 +118,7 @@ def _span(node: Node, kept: Kept, arrived_us: int) -> bytes:
             _blob(record.span_id),
             _blob(record.parent_id),
             _span_middle(2, record.span_class, 8, node.event_ns // 1000 - EPOCH_MICROSECONDS, 8, arrived_us),
-            _jsonb(mapping.facts_of(record)),
+            _facts(record),
             _text(record.scope),
             _blob(node.id_key),
             _blob(node.twin_key),
@@ -122,6 +130,45 @@ def _span(node: Node, kept: Kept, arrived_us: int) -> bytes:
             _text(kept.org_id),
         )
     )
+
+
+def _facts(record: SpanRecord) -> bytes:
+    """``mapping.facts_of`` as it is sent; what repeats from span to span is written down once."""
+    (
+        _, _, _, _, kind, start_ns, end_ns, name, scope, dialect, own, resource, service, operation, provider,
+        request_model, response_model, response_id, usage, detail, tool, agent_run, cache_hit, tier, batch, error,
+        reported, flags,
+    ) = record  # fmt: skip
+    if kind is SpanClass.PLAIN or not start_ns or not end_ns or usage is None:
+        return _jsonb(mapping.facts_of(record))
+    said = (
+        name, scope, dialect, resource, service, operation, provider, request_model, response_model, detail, tool,
+        agent_run, cache_hit, tier, batch, error, flags,
+    )  # fmt: skip
+    text = b"".join(
+        (
+            b'{"start_ns":%d,"end_ns":%d,"usage":' % (start_ns, end_ns),
+            _json(mapping.counts_of(usage)),
+            b"" if response_id is None else b',"response_id":' + _json(response_id),
+            b"" if own is NO_DIMENSIONS else _owned(own),
+            b"" if reported is None else b',"reported_cost_pico_usd":%d' % reported,
+            _repeating(said),
+        )
+    )
+    return _json_start(len(text) + 1, _JSONB) + text
+
+
+@lru_cache(REMEMBERED_MAX)
+def _owned(own: Dimensions) -> bytes:
+    return b',"own":' + _json(own)
+
+
+@lru_cache(REMEMBERED_MAX)
+def _repeating(said: tuple[object, ...]) -> bytes:
+    """The end of facts: those of ``_REPEATING`` that are not as in a span that says nothing."""
+    values = zip(_REPEATING, said, _UNSAID, strict=True)
+    text = _json({name: value for name, value, unsaid in values if value != unsaid})
+    return b"," + text[1:] if len(text) > len(b"{}") else b"}"
 
 
 def _jsonb(value: dict[str, object] | None) -> bytes:

@@ -15,6 +15,7 @@ _IN_COLUMNS = 5
 """The first fields of a record (identity, parent, class) are columns of their own."""
 _FACT_NAMES = SpanRecord._fields[_IN_COLUMNS:]
 _FACT_DEFAULTS = tuple(_PLAIN)[_IN_COLUMNS:]
+_NO_SPECIAL_COUNTS = (0,) * (len(TokenUsage._fields) - 2)
 
 ENTRY_COLUMNS = (
     "event_time",
@@ -64,7 +65,20 @@ def facts_of(record: SpanRecord) -> dict[str, object] | None:
     if record.span_class is SpanClass.PLAIN and record.own == _PLAIN.own:
         return None
     values = zip(_FACT_NAMES, record[_IN_COLUMNS:], _FACT_DEFAULTS, strict=True)
-    return {name: value for name, value, default in values if value != default}
+    facts: dict[str, object] = {name: value for name, value, default in values if value != default}
+    if record.usage is not None:
+        facts["usage"] = counts_of(record.usage)
+    return facts
+
+
+def counts_of(usage: TokenUsage) -> tuple[int, ...]:
+    """The counts up to the last that is not 0, the first two at least."""
+    if usage[2:] == _NO_SPECIAL_COUNTS:
+        return usage[:2]
+    last = len(usage)
+    while not usage[last - 1]:
+        last -= 1
+    return usage[: max(last, 2)]
 
 
 def record_from(tenant: str, trace_id: bytes, span_id: bytes, parent_id: bytes, kind: int, facts: object) -> SpanRecord:

@@ -1,10 +1,9 @@
 """What a set of entries adds to the rollups and to the session slots: one row a key, so a hot key is written once."""
 
 from collections.abc import Iterable, Mapping
-from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from operator import itemgetter
 
-from finops.entries import Belongings, Entry, Measures
+from finops.entries import Entry, Measures
 from ledger.mapping import time_of
 
 SLOT_NS = 10 * 10**9
@@ -41,8 +40,6 @@ SUM_COLUMNS = (
 )
 _SUMMED = tuple(Measures._fields.index(name) for name in SUM_COLUMNS)
 _summed = itemgetter(*_SUMMED)
-_CALLS, _COST, _UNPRICED = (SUM_COLUMNS.index(name) for name in ("calls", "cost_pico", "unpriced_calls"))
-_grouped = attrgetter(*GROUP_COLUMNS)
 
 Columns = Mapping[str, list[object]]
 Key = tuple[object, ...]
@@ -51,40 +48,19 @@ Sums = Mapping[Key, tuple[int, ...]]
 """In the order of ``SUM_COLUMNS``."""
 
 
-class Group(NamedTuple):
-    """Entries of one slot of ten seconds that belong to one session, agent, model and so on."""
-
-    slot_ns: int
-    who: Belongings
-    sums: tuple[int, ...]
-    """In the order of ``SUM_COLUMNS``."""
-    slot: tuple[int, int, int, int, int] | None
-    """Calls, pico-USD, unpriced calls, first and last moment (Unix ns) of its calls; None where it has none."""
-
-
-def groups(entries: Iterable[Entry]) -> list[Group]:
-    """``entries`` added up as far as every sum over them allows."""
-    together: dict[tuple[int, Belongings], list[Entry]] = {}
+def rollup(entries: Iterable[Entry], width_ns: int) -> Sums:
+    """Sums by bucket of ``width_ns`` and belongings."""
+    together: dict[Key, list[tuple[int, ...]]] = {}
     for entry in entries:
-        key = (entry.event_ns // SLOT_NS, entry.belongings)
+        event_ns = entry.event_ns
+        org, team, agent, _, _, environment, service, provider, model, operation = entry.belongings
+        key = (event_ns - event_ns % width_ns, org, team, agent, environment, service, provider, model, operation)
         known = together.get(key)
         if known is None:
-            together[key] = [entry]
+            together[key] = [_summed(entry.measures)]
         else:
-            known.append(entry)
-    return [_group(slot * SLOT_NS, who, members) for (slot, who), members in together.items()]
-
-
-def _group(slot_ns: int, who: Belongings, members: list[Entry]) -> Group:
-    rows = [_summed(entry.measures) for entry in members]
-    sums = _added(rows)
-    called = [at for at, row in enumerate(rows) if row[_CALLS]]
-    if not called:
-        return Group(slot_ns, who, sums, None)
-    moments = [members[at].event_ns for at in called]
-    # An entry without a call has no cost that a session spends, but for savings it may have one of 0.
-    calls, cost, unpriced = (sum(rows[at][column] or 0 for at in called) for column in (_CALLS, _COST, _UNPRICED))
-    return Group(slot_ns, who, sums, (calls, cost, unpriced, min(moments), max(moments)))
+            known.append(_summed(entry.measures))
+    return {key: _added(rows) for key, rows in together.items()}
 
 
 def _added(rows: list[tuple[int, ...]]) -> tuple[int, ...]:
@@ -94,15 +70,6 @@ def _added(rows: list[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(
         [sum(column) if None not in column else sum(filter(None, column)) for column in zip(*rows, strict=True)]
     )
-
-
-def rollup(found: Iterable[Group], width_ns: int) -> Sums:
-    """Sums by bucket of ``width_ns`` and belongings."""
-    together: dict[Key, list[tuple[int, ...]]] = {}
-    for group in found:
-        key = (group.slot_ns - group.slot_ns % width_ns, *_grouped(group.who))
-        together.setdefault(key, []).append(group.sums)
-    return {key: _added(rows) for key, rows in together.items()}
 
 
 def wider(sums: Sums, width_ns: int) -> Sums:
@@ -126,20 +93,24 @@ def _bucket(key: Key) -> int:
     return bucket
 
 
-def slots(found: Iterable[Group]) -> Columns:
+def slots(entries: Iterable[Entry]) -> Columns:
     """What calls add to the slots of their sessions, as columns."""
     sums: dict[tuple[str, str, str, int], list[int]] = {}
-    for group in found:
-        if group.slot is None:
+    for entry in entries:
+        measures = entry.measures
+        # An entry without a call has no cost that a session spends, but for savings it may have one of 0.
+        if not measures.calls:
             continue
-        key = (group.who.org_id, group.who.session_id, group.who.agent_id, group.slot_ns)
+        who, event_ns = entry.belongings, entry.event_ns
+        key = (who.org_id, who.session_id, who.agent_id, event_ns - event_ns % SLOT_NS)
         known = sums.get(key)
         if known is None:
-            sums[key] = list(group.slot)
+            sums[key] = [measures.calls, measures.cost_pico or 0, measures.unpriced_calls, event_ns, event_ns]
             continue
-        for at in range(3):
-            known[at] += group.slot[at]
-        known[3], known[4] = min(known[3], group.slot[3]), max(known[4], group.slot[4])
+        known[0] += measures.calls
+        known[1] += measures.cost_pico or 0
+        known[2] += measures.unpriced_calls
+        known[3], known[4] = min(known[3], event_ns), max(known[4], event_ns)
     rows = [(*key[:3], time_of(key[3]), *sums[key][:3], time_of(sums[key][3]), time_of(sums[key][4])) for key in sums]
     names = ("org_id", "session_id", "agent_id", "slot", "calls", "cost_pico", "unpriced_calls", "first_at", "last_at")
     return {name: [row[at] for row in rows] for at, name in enumerate(names)}
