@@ -11,6 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 
@@ -100,8 +101,10 @@ class DecodeProcess:
         self._turn = Lock()
         self._waiting: deque[_Answer] = deque()
         self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
-        for work in (self._send, self._read):
-            Thread(target=work, name="decode process", daemon=True).start()
+        self._sender = Thread(target=self._send, name="to decode", daemon=True)
+        self._reader = Thread(target=self._read, name="decoded", daemon=True)
+        self._sender.start()
+        self._reader.start()
 
     @property
     def pid(self) -> int:
@@ -120,13 +123,12 @@ class DecodeProcess:
 
     def close(self) -> None:
         """Ends the process; what it was still decoding is lost."""
-        self._outgoing.put(None)
-        self._link.shutdown(socket.SHUT_RDWR)
-        try:
-            self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._hang_up()
+        self._reader.join()
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):  # already
+            self._link.shutdown(socket.SHUT_RDWR)
 
     def _send(self) -> None:
         while (message := self._outgoing.get()) is not None:
@@ -140,10 +142,13 @@ class DecodeProcess:
             self.is_ready = receive(self._link) == READY
             while self.is_ready and (message := receive(self._link)) is not None:
                 self._tell(self._waiting.popleft(), message)
-        except OSError:
-            pass  # the same as the end
-        finally:
-            self._lose()
+        except (OSError, RuntimeError):
+            pass  # the same as the end; the loop is closed
+        self._lose()
+        self._hang_up()
+        self._sender.join()
+        self._link.close()
+        self._end()
 
     def _tell(self, answer: _Answer, message: bytes) -> None:
         try:
@@ -162,7 +167,13 @@ class DecodeProcess:
                 self._loop.call_soon_threadsafe(_settle, self._waiting.popleft(), gone)
         except RuntimeError:
             pass  # the loop is closed: nobody waits
-        self._process.poll()
+
+    def _end(self) -> None:
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def _settle(answer: _Answer, result: Decoded | Exception) -> None:

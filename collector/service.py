@@ -62,13 +62,7 @@ class Service:
         self.readiness = Readiness()
         self._settings = settings
         self._clock = clock
-        limits = Limits(
-            bytes=settings.admitted_bytes_max,
-            spans=settings.admitted_spans_max,
-            requests=settings.admitted_requests_max,
-            age_ns=settings.admitted_age_ms_max * 1_000_000,
-        )
-        self.admission = Admission(limits, lambda: int(clock.monotonic() * 1e9))
+        self.admission = Admission(limits_of(settings), lambda: int(clock.monotonic() * 1e9))
         self._ledger = LedgerWatched(ledger)
         self._overflow = self._spooled(self._ledger)
         self._writer = GroupWriter(
@@ -196,6 +190,16 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
         return drained
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What may be inside at once."""
+    return Limits(
+        bytes=settings.admitted_bytes_max,
+        spans=settings.admitted_spans_max,
+        requests=settings.admitted_requests_max,
+        age_ns=settings.admitted_age_ms_max * 1_000_000,
+    )
 
 
 def certificates_of(settings: Settings, clock: Clock) -> Certificates | None:

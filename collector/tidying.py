@@ -6,8 +6,9 @@ of it is not looked at again: so nothing that lives long may become part of a ci
 themselves (``finops.trace_tree``); a test counts what is left over.
 
 While much arrives even what is new takes a tenth of the time, nearly all of it objects that are about to go or to stay:
-then it is put aside unseen. Such a time is followed by a search through everything in the first quiet second, or after
-ten minutes. So are failed appends, whose exceptions do become circles, with the spans of their group.
+then it is put aside unseen. A search through everything follows, in the first quiet second of the next ten minutes or
+after them, and not sooner than a minute after the last: it stops everything for a second per million objects or so. It
+follows failed appends, too, whose exceptions do become circles, with the spans of their group.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ QUIET_TICKS: Final = 10
 """So many looks at little in a row are a quiet second."""
 THOROUGH_AFTER_TICKS: Final = 6_000
 """Since something was put aside: ten minutes."""
+REST_TICKS: Final = 600
+"""Between two searches through everything, except for failures: a minute."""
 THOROUGH_AFTER_FAILURES: Final = 16
 
 
@@ -32,6 +35,7 @@ class Tidying:
         self._failures = failures
         self._seen = failures()
         self._quiet = 0
+        self._rest = 0
         self._aside = 0
         """Ticks since something was put aside unseen; 0: nothing is."""
 
@@ -39,20 +43,29 @@ class Tidying:
         """One look; says what it was: thorough, new or none."""
         much = gc.get_count()[0] > NEW_OBJECTS_MAX
         self._quiet = 0 if much else self._quiet + 1
+        self._rest -= 1
         if self._failures() - self._seen >= THOROUGH_AFTER_FAILURES or self._is_due():
-            self._seen, self._aside = self._failures(), 0
+            self._seen, self._aside, self._rest = self._failures(), 0, REST_TICKS
             gc.unfreeze()
             gc.collect()
             gc.freeze()
             return "thorough"
         self._aside += bool(self._aside or much)
-        if not much:
-            gc.collect(0)
-        gc.freeze()
-        return "none" if much else "new"
+        if much:
+            gc.freeze()
+            return "none"
+        tidy()
+        return "new"
 
     def _is_due(self) -> bool:
-        return self._aside > 0 and (self._quiet >= QUIET_TICKS or self._aside >= THOROUGH_AFTER_TICKS)
+        quiet = self._quiet >= QUIET_TICKS and self._rest <= 0
+        return self._aside > 0 and (quiet or self._aside >= THOROUGH_AFTER_TICKS)
+
+
+def tidy() -> None:
+    """Search what is new; what is left of it is not looked at again."""
+    gc.collect(0)
+    gc.freeze()
 
 
 async def tidy_up(failures: Callable[[], float]) -> None:

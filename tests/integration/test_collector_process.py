@@ -165,6 +165,28 @@ async def test_acknowledged_spans_are_money_in_the_ledger_and_a_term_signal_ends
     assert [line["message"] for line in log][-2:] == ["draining", "drained"]
 
 
+async def test_groups_are_counted_while_others_are_written_and_large_exports_decoded_elsewhere(
+    start_process, database_url
+):
+    collector = await start_process(environment_for(database_url))
+    chance = random.Random(5)
+    ahead, page = 0.0, ""
+    async with httpx2.AsyncClient() as client, grpc.aio.insecure_channel(collector.at["grpc"]) as channel:
+        async with asyncio.timeout(30):
+            while not ahead:
+                await asyncio.gather(*(channel.unary_unary(EXPORT)(small_export(chance, 500)[1]) for _ in range(8)))
+                page = (await client.get(f"http://{collector.at['metrics']}/metrics")).text
+                ahead = float(page.partition("\nfinops_append_counted_ahead_total ")[2].partition("\n")[0])
+    assert "\nfinops_append_counted_in_vain_total " in page
+    assert "\nfinops_decode_processes_total 0.0" in page, "small ones are decoded in place"
+    assert await export(collector.at["grpc"], calls(1500)) is SpanExportResult.SUCCESS
+    async with httpx2.AsyncClient() as client:
+        page = (await client.get(f"http://{collector.at['metrics']}/metrics")).text
+    assert "\nfinops_decode_processes_total 1.0" in page
+    status, _ = await collector.stopped_by(signal.SIGTERM)
+    assert status == 0
+
+
 async def test_no_prompt_reaches_the_ledger_a_metric_or_the_log(start_process, database_url):
     collector = await start_process(environment_for(database_url))
     assert await export(collector.at["grpc"], calls(2)) is SpanExportResult.SUCCESS
@@ -220,12 +242,12 @@ class Sender:
         return True
 
 
-def small_export(chance: random.Random) -> tuple[list[bytes], bytes]:
-    """Ids and bytes of an export of up to nine calls of one trace."""
+def small_export(chance: random.Random, spans: int = 0) -> tuple[list[bytes], bytes]:
+    """Ids and bytes of an export of so many calls of one trace, or of up to nine."""
     export = ExportTraceServiceRequest()
     scope = export.resource_spans.add().scope_spans.add()
     trace_id, now = chance.randbytes(16), time.time_ns()
-    for _ in range(chance.randint(1, 9)):
+    for _ in range(spans or chance.randint(1, 9)):
         span = scope.spans.add(trace_id=trace_id, span_id=chance.randbytes(8), name="chat gpt-4o")
         span.start_time_unix_nano, span.end_time_unix_nano = now - 10**6, now
         for key, value in (("gen_ai.operation.name", "chat"), ("gen_ai.request.model", "gpt-4o")):

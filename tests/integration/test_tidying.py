@@ -11,7 +11,16 @@ import pytest
 from storm.storm_traffic import Traffic
 
 from collector.decode import decode_traces
-from collector.tidying import THOROUGH_AFTER_FAILURES, tidy, tidy_up
+from collector.tidying import (
+    NEW_OBJECTS_MAX,
+    QUIET_TICKS,
+    REST_TICKS,
+    THOROUGH_AFTER_FAILURES,
+    THOROUGH_AFTER_TICKS,
+    Tidying,
+    tidy,
+    tidy_up,
+)
 from ledger.append import Ledger, Limits
 from ledger.pool import Pool
 from ledger.rates import RateStore
@@ -69,3 +78,40 @@ async def test_what_failures_of_the_ledger_tied_together_is_taken_apart(by_hand:
         while left() is not None:  # noqa: ASYNC110 - nothing tells when an object goes
             await asyncio.sleep(0.02)
     tidying.cancel()
+
+
+def much() -> list[list[int]]:
+    """More new objects than are searched."""
+    return [[number] for number in range(NEW_OBJECTS_MAX + 2000)]
+
+
+def test_while_much_arrives_it_is_put_aside_and_the_first_quiet_second_searches_it(by_hand: None) -> None:
+    tidying = Tidying(lambda: 0)
+    circle = Circle()
+    left = weakref.ref(circle)
+    arriving = much()
+    assert tidying.tick() == "none"
+    del circle, arriving
+    looks = [tidying.tick() for _ in range(QUIET_TICKS - 1)]
+    assert set(looks) == {"new"}
+    assert left() is not None
+    assert tidying.tick() == "thorough"
+    assert left() is None
+    assert tidying.tick() == "new"
+
+
+def test_searches_of_everything_rest_a_minute_and_wait_ten_at_most(by_hand: None) -> None:
+    tidying = Tidying(lambda: 0)
+    looks = []
+    for _ in range(3 * REST_TICKS // QUIET_TICKS):
+        arriving = much()
+        looks.append(tidying.tick())
+        del arriving
+        looks += [tidying.tick() for _ in range(QUIET_TICKS)]
+    assert 3 <= looks.count("thorough") <= 4
+    tidying, looks = Tidying(lambda: 0), []
+    for _ in range(THOROUGH_AFTER_TICKS + 2):
+        arriving = much()
+        looks.append(tidying.tick())
+        del arriving
+    assert looks.index("thorough") == THOROUGH_AFTER_TICKS
