@@ -139,7 +139,7 @@ async def test_every_number_moves(story: Story) -> None:
         while story.metrics.value("finops_spool_spans_total", outcome="drained") < 1:  # noqa: ASYNC110 - a counter
             await asyncio.sleep(0.02)
     await story.until("finops_loop_lag_seconds")
-    # Ready was 1 before the story, and folding labels takes more kinds of them than there are. Tried apart are issuers, and
+    # Ready was 1 before the story, and folding labels takes more kinds than there are. Tried apart are issuers, and
     # what the ledger counts ahead, which takes a ledger in a thread of its own.
     families = {family.name for family in TABLE if not family.name.startswith("finops_oidc_")}
     assert families - story.moved == {"finops_ready", FOLDED, COUNTED_AHEAD, COUNTED_IN_VAIN}
