@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from ports import free_port
 
 ALERTMANAGER, PROMETHEUS = "prometheus-alertmanager", "prometheus"
 needs_alertmanager = pytest.mark.skipif(
@@ -35,11 +35,6 @@ scrape_configs:
     authorization: {{credentials: "{token}"}}
     static_configs: [{{targets: ["{api}"]}}]
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:

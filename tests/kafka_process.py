@@ -5,8 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
-import otelcol_process
 import pytest
+from ports import free_ports
 
 START_SECONDS_MAX = 90
 
@@ -24,7 +24,7 @@ class Kafka:
     """One node that is broker and controller, with its log in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        broker, controller = otelcol_process.free_ports(2)
+        broker, controller = free_ports(2)
         self.address = f"127.0.0.1:{broker}"
         self._log = directory / "kafka.log"
         settings = directory / "kafka.properties"

@@ -1,7 +1,6 @@
 """The real OpenTelemetry Collector as a process, where `make collector-build` has built one."""
 
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 VARIANTS = ROOT / "examples" / "opentelemetry-collector"
@@ -33,15 +33,6 @@ def needs(component: str) -> None:
     listed = subprocess.run([binary(), "components"], capture_output=True, text=True, check=True).stdout
     if f"name: {component}\n" not in listed:
         pytest.skip(f"this OpenTelemetry Collector has no {component}: `make collector-build` builds one that has")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in held]
-    for server in held:
-        server.close()
-    return ports
 
 
 class Otelcol(NamedTuple):

@@ -14,6 +14,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from ports import free_port
 
 CALLS_A_RUN = 150
 INPUT_TOKENS, OUTPUT_TOKENS = 1000, 100
@@ -29,7 +30,7 @@ class Receiver:
     """`python -m collector` at one address, started and killed again and again."""
 
     def __init__(self, database_url: str, directory: Path, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.port = port or otelcol_process.free_ports(1)[0]
+        self.port = port or free_port()
         self.address = f"{host}:{self.port}"
         self._log = directory / f"receiver-{host}.log"
         self._environment = otelcol_process.environment(

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from otelcol_process import free_ports
+from ports import free_ports
 
 ROOT = Path(__file__).parents[1]
 READY_SECONDS = 90.0

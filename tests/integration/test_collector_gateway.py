@@ -8,6 +8,7 @@ import otelcol_process
 import pytest
 from name_server import name_server
 from outage_world import Receiver, agent_runs, expected, sums, wait_until
+from ports import free_port
 
 HOSTS = ("127.0.0.1", "127.0.0.2")
 RUNS_MAX = 20
@@ -16,7 +17,7 @@ RUNS_MAX = 20
 @pytest.fixture
 def receivers(database_url: str, tmp_path: Path) -> Iterator[list[Receiver]]:
     """Two of them on one port, as two pods have it."""
-    port = otelcol_process.free_ports(1)[0]
+    port = free_port()
     made = [Receiver(database_url, tmp_path, host, port) for host in HOSTS]
     yield made
     for receiver in made:
