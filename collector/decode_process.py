@@ -4,6 +4,7 @@ Bodies come in and parcels go out over the socket that is inherited as file desc
 length before it. The process holds nothing else: it ends when the other end is closed, however its parent went.
 """
 
+import gc
 import marshal
 import signal
 import socket
@@ -21,6 +22,10 @@ _LENGTH: Final = Struct(">I")
 _DECODED, _UNDECODABLE, _FAULT, _READY = b"d", b"u", b"f", b"r"
 READY: Final = _READY
 """What the process says before anything else."""
+
+
+NEW_OBJECTS_MAX: Final = 100_000
+"""More than this is searched for circles, of which decoding makes none."""
 
 
 class Lost(Exception):
@@ -77,6 +82,8 @@ def main(descriptor: int) -> None:
     for word in (signal.SIGINT, signal.SIGTERM):
         signal.signal(word, signal.SIG_IGN)  # whoever waits for an answer says when to end
     keep_little()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS_MAX)
     with socket.socket(fileno=descriptor) as link:
         try:
             serve(link)

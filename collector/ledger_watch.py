@@ -1,5 +1,6 @@
 """Asks the ledger again and again whether it answers, so that health can say before a sender has to find out; and
-remembers why it took nothing the last time, which an answer alone does not say: a full disk can still be read.
+remembers why it took nothing the last time, which an answer alone does not say: a full disk can still be read. How much
+it is given, and how often in vain, is counted for ``collector.tidying``, which looks ten times a second.
 """
 
 import asyncio
@@ -18,15 +19,21 @@ class LedgerWatched:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.spans = 0
+        """Spans handed over so far."""
+        self.refusals = 0
+        """How often it took nothing so far."""
         self.refusal: str | None = None
         """Why, by the name of the fault; None after the next append that it takes."""
 
     async def append(self, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int) -> AppendOutcome:
         """As the ledger's."""
+        self.spans += len(batch)
         try:
             outcome = await self._ledger.append(batch, rejected, arrived_ns)
         except LedgerUnavailable as fault:
             self.refusal = str(fault) or "unavailable"
+            self.refusals += 1
             raise
         self.refusal = None
         return outcome

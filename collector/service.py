@@ -15,7 +15,7 @@ from collector.health import HealthPages, Readiness, watch_loop
 from collector.http_receiver import HttpReceiver
 from collector.issuer_door import issuer_of
 from collector.ledger_watch import LedgerWatch, LedgerWatched
-from collector.metrics import APPEND_FAILURES, Metrics
+from collector.metrics import Metrics
 from collector.otlp_status import Answers, Encoding, Signal
 from collector.pipeline import Clock, Pipeline
 from collector.receiver import GrpcReceiver
@@ -157,7 +157,7 @@ class Service:
         self._watching = [
             asyncio.create_task(lag, name="loop lag"),
             asyncio.create_task(self._watch.run()),
-            asyncio.create_task(tidy_up(self._ledger_failures), name="tidy"),
+            asyncio.create_task(tidy_up(self._ledger), name="tidy"),
         ]
         if self._overflow is not None:
             await self._overflow.start()
@@ -167,9 +167,6 @@ class Service:
         http = settings.http._replace(port=await self._http.start())
         self.readiness.become("ready")
         return Listening(grpc=grpc, http=http, metrics=metrics)
-
-    def _ledger_failures(self) -> float:
-        return self.metrics.value(APPEND_FAILURES, kind="unavailable")
 
     async def stop(self) -> bool:
         """Refuse newcomers, let those inside finish, append what is queued. False: time ran out."""

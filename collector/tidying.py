@@ -13,12 +13,11 @@ follows failed appends, too, whose exceptions do become circles, with the spans 
 
 import asyncio
 import gc
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 TIDY_EVERY_SECONDS: Final = 0.1
-NEW_OBJECTS_MAX: Final = 5_000
-"""More than this is new: much is arriving, and it is put aside."""
+NEW_SPANS_MAX: Final = 50
+"""More than this came since the last look: much is arriving, and it is put aside."""
 QUIET_TICKS: Final = 10
 """So many looks at little in a row are a quiet second."""
 THOROUGH_AFTER_TICKS: Final = 6_000
@@ -28,12 +27,21 @@ REST_TICKS: Final = 600
 THOROUGH_AFTER_FAILURES: Final = 16
 
 
-class Tidying:
-    """What has been put aside, and whether it is time to go through it. ``failures``: of the ledger, so far."""
+class Given(Protocol):
+    """What the ledger was given so far."""
 
-    def __init__(self, failures: Callable[[], float]) -> None:
-        self._failures = failures
-        self._seen = failures()
+    spans: int
+    refusals: int
+    """How often it took nothing."""
+
+
+class Tidying:
+    """What has been put aside, and whether it is time to go through it."""
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self._spans = given.spans
+        self._refusals = given.refusals
         self._quiet = 0
         self._rest = 0
         self._aside = 0
@@ -41,11 +49,12 @@ class Tidying:
 
     def tick(self) -> str:
         """One look; says what it was: thorough, new or none."""
-        much = gc.get_count()[0] > NEW_OBJECTS_MAX
+        much = self._given.spans - self._spans > NEW_SPANS_MAX
+        self._spans = self._given.spans
         self._quiet = 0 if much else self._quiet + 1
         self._rest -= 1
-        if self._failures() - self._seen >= THOROUGH_AFTER_FAILURES or self._is_due():
-            self._seen, self._aside, self._rest = self._failures(), 0, REST_TICKS
+        if self._given.refusals - self._refusals >= THOROUGH_AFTER_FAILURES or self._is_due():
+            self._refusals, self._aside, self._rest = self._given.refusals, 0, REST_TICKS
             gc.unfreeze()
             gc.collect()
             gc.freeze()
@@ -68,9 +77,9 @@ def tidy() -> None:
     gc.freeze()
 
 
-async def tidy_up(failures: Callable[[], float]) -> None:
+async def tidy_up(given: Given) -> None:
     """Runs until cancelled. The interpreter's own collections should be off."""
-    tidying = Tidying(failures)
+    tidying = Tidying(given)
     while True:
         await asyncio.sleep(TIDY_EVERY_SECONDS)
         tidying.tick()

@@ -1,9 +1,13 @@
--- Adds to the spend of sessions in slots of ten seconds, keys in order. Called by ledger.append.
+-- Adds to the spend of sessions in slots of ten seconds, keys in order; moments are microseconds since 1970. Called by
+-- ledger.append.
 insert into session_slots as s (org_id, session_id, agent_id, slot, calls, cost_pico, unpriced_calls, first_at, last_at)
-select n.org_id, n.session_id, n.agent_id, n.slot, n.calls, n.cost_pico, n.unpriced_calls, n.first_at, n.last_at
+select
+    n.org_id, n.session_id, n.agent_id, 'epoch'::timestamptz + n.slot * interval '1 microsecond', n.calls, n.cost_pico,
+    n.unpriced_calls, 'epoch'::timestamptz + n.first_at * interval '1 microsecond',
+    'epoch'::timestamptz + n.last_at * interval '1 microsecond'
 from unnest(
-    %(org_id)s::text[], %(session_id)s::text[], %(agent_id)s::text[], %(slot)s::timestamptz[], %(calls)s::integer[],
-    %(cost_pico)s::numeric[], %(unpriced_calls)s::integer[], %(first_at)s::timestamptz[], %(last_at)s::timestamptz[]
+    %(org_id)s::text[], %(session_id)s::text[], %(agent_id)s::text[], %(slot)s::bigint[], %(calls)s::integer[],
+    %(cost_pico)s::numeric[], %(unpriced_calls)s::integer[], %(first_at)s::bigint[], %(last_at)s::bigint[]
 ) as n (org_id, session_id, agent_id, slot, calls, cost_pico, unpriced_calls, first_at, last_at)
 order by 1, 2, 3, 4
 on conflict (org_id, session_id, agent_id, slot) do update set

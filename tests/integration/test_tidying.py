@@ -12,7 +12,7 @@ from storm.storm_traffic import Traffic
 
 from collector.decode import decode_traces
 from collector.tidying import (
-    NEW_OBJECTS_MAX,
+    NEW_SPANS_MAX,
     QUIET_TICKS,
     REST_TICKS,
     THOROUGH_AFTER_FAILURES,
@@ -63,9 +63,17 @@ class Circle:
         self.itself = self
 
 
+class Given:
+    """What a ledger would have been given."""
+
+    def __init__(self) -> None:
+        self.spans = 0
+        self.refusals = 0
+
+
 async def test_what_failures_of_the_ledger_tied_together_is_taken_apart(by_hand: None) -> None:
-    failed = 0
-    tidying = asyncio.create_task(tidy_up(lambda: failed))
+    given = Given()
+    tidying = asyncio.create_task(tidy_up(given))
     circle = Circle()
     left = weakref.ref(circle)
     await asyncio.sleep(0.25)
@@ -73,45 +81,40 @@ async def test_what_failures_of_the_ledger_tied_together_is_taken_apart(by_hand:
     del circle
     await asyncio.sleep(0.25)
     assert left() is not None, "then it was not let go of, and a search through everything is not needed"
-    failed = THOROUGH_AFTER_FAILURES
+    given.refusals = THOROUGH_AFTER_FAILURES
     async with asyncio.timeout(10):
         while left() is not None:  # noqa: ASYNC110 - nothing tells when an object goes
             await asyncio.sleep(0.02)
     tidying.cancel()
 
 
-def much() -> list[list[int]]:
-    """More new objects than are searched."""
-    return [[number] for number in range(NEW_OBJECTS_MAX + 2000)]
-
-
 def test_while_much_arrives_it_is_put_aside_and_the_first_quiet_second_searches_it(by_hand: None) -> None:
-    tidying = Tidying(lambda: 0)
+    given = Given()
+    tidying = Tidying(given)
     circle = Circle()
     left = weakref.ref(circle)
-    arriving = much()
+    given.spans += NEW_SPANS_MAX + 1
     assert tidying.tick() == "none"
-    del circle, arriving
+    del circle
     looks = [tidying.tick() for _ in range(QUIET_TICKS - 1)]
     assert set(looks) == {"new"}
     assert left() is not None
     assert tidying.tick() == "thorough"
     assert left() is None
+    given.spans += NEW_SPANS_MAX
     assert tidying.tick() == "new"
 
 
 def test_searches_of_everything_rest_a_minute_and_wait_ten_at_most(by_hand: None) -> None:
-    tidying = Tidying(lambda: 0)
+    given = Given()
+    tidying = Tidying(given)
     looks = []
     for _ in range(3 * REST_TICKS // QUIET_TICKS):
-        arriving = much()
-        looks.append(tidying.tick())
-        del arriving
-        looks += [tidying.tick() for _ in range(QUIET_TICKS)]
+        given.spans += NEW_SPANS_MAX + 1
+        looks += [tidying.tick() for _ in range(QUIET_TICKS + 1)]
     assert 3 <= looks.count("thorough") <= 4
-    tidying, looks = Tidying(lambda: 0), []
+    tidying, looks = Tidying(given), []
     for _ in range(THOROUGH_AFTER_TICKS + 2):
-        arriving = much()
+        given.spans += NEW_SPANS_MAX + 1
         looks.append(tidying.tick())
-        del arriving
     assert looks.index("thorough") == THOROUGH_AFTER_TICKS
