@@ -33,8 +33,11 @@ from ledger.jobs import Jobs, Plan, autocommit
 from ledger.pool import Pool, open_within, patience_of, pool, require_durable
 from ledger.rates import RateStore
 from ledger.tokens import TokenStore, any_with
+from ledger.work import Compute, WorkThread
 
 BAD_SETTINGS, CANNOT_START = 2, 1
+SWITCH_SECONDS = 0.0005
+"""A thread that has an answer of the database waits so long for one that computes; the interpreter's own is ten times that."""
 logger = logging.getLogger("collector.service")
 
 
@@ -73,12 +76,12 @@ async def run(settings: Settings) -> int:
     stop = asyncio.Event()
     for word in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(word, stop.set)
-    thread = LedgerThread(loop_factory())
+    thread, compute = LedgerThread(loop_factory()), WorkThread()
     thread.start()
     appends = 2 if settings.connections_max > 2 else 1
     appending, asking = pool_of(settings, appends), pool_of(settings, settings.connections_max - appends)
     try:
-        opened = await unless(stop, thread.run(open_ledger(settings, appending)))
+        opened = await unless(stop, thread.run(open_ledger(settings, appending, compute)))
         if opened is None:
             return 0
         await open_within(asking, settings.database_wait_ms_max / 1000)
@@ -95,6 +98,7 @@ async def run(settings: Settings) -> int:
         await asking.close()
         await thread.run(appending.close())
         thread.stop()
+        compute.close()
 
 
 def pool_of(settings: Settings, connections_max: int) -> Pool:
@@ -121,7 +125,7 @@ async def unless(stop: asyncio.Event, opening: Coroutine[None, None, Opened]) ->
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def open_ledger(settings: Settings, connections: Pool) -> Opened:
+async def open_ledger(settings: Settings, connections: Pool, compute: Compute) -> Opened:
     """Connects, makes sure that commits are durable and the schema is there."""
     await open_within(connections, settings.database_wait_ms_max / 1000)
     rates = RateStore()
@@ -132,7 +136,7 @@ async def open_ledger(settings: Settings, connections: Pool) -> Opened:
         await rates.load_book(connection)
     logger.info("the ledger is open", extra={"engine": engine.word, "database": str(engine)})
     limits = Limits(settings.remembered_spans_max)
-    return Opened(Ledger(connections, rates, writer=uuid4(), limits=limits), engine)
+    return Opened(Ledger(connections, rates, writer=uuid4(), limits=limits, compute=compute), engine)
 
 
 def jobs_of(settings: Settings, engine: Engine) -> Jobs:
@@ -196,6 +200,7 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     start_logging()
     keep_little()
     gc.disable()  # collector.tidying does it, a little at a time
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(run(settings))
 

@@ -18,17 +18,21 @@ from psycopg import InterfaceError, InternalError, OperationalError
 from psycopg.errors import DeadlockDetected, UniqueViolation
 from psycopg.pq import TransactionStatus
 
-from finops.counting import TraceKey
+from finops.counting import Arrivals, TraceKey
 from finops.event_time import event_time_ns
 from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord
+from finops.trace_node import Node
 from ledger import append_rows, call_scopes
 from ledger.counted import Came, Counted
 from ledger.engine import keeps_rollups
 from ledger.open_traces import OpenTraces, Rates, shard_of
 from ledger.pool import Connection, Pool
 from ledger.settling import Settling
+from ledger.work import Compute, in_place
 from sql import query
 
+COMPUTED_APART_SPANS = 64
+"""Of fewer the way into a thread and back takes longer."""
 CONNECTIONS_AHEAD = 2
 """With fewer in the pool nothing is counted ahead."""
 WARY_APPENDS = 64
@@ -52,8 +56,9 @@ class _Batch(NamedTuple):
 class Ledger:
     """Appends for one process. Of several at once the second is counted ahead and the others wait, in order."""
 
-    def __init__(self, pool: Pool, rates: Rates, *, writer: UUID, limits: Limits) -> None:
+    def __init__(self, pool: Pool, rates: Rates, *, writer: UUID, limits: Limits, compute: Compute = in_place) -> None:
         self._pool = pool
+        self._compute = compute
         self._writer = writer
         self._rollups: bool | None = None
         self._open = OpenTraces(rates, writer, limits.remembered_spans)
@@ -160,7 +165,7 @@ class Ledger:
             # Every question by itself: who waits for the other batch must not hold locks meanwhile.
             await connection.set_autocommit(True)
             counted = await self._count(connection, batch)
-            await counted.finish()
+            await self._worker(batch)(counted.finish)
         except Exception:  # noqa: BLE001 - whatever it is, it happens again in the batch's turn, and is told then
             self._fail()
             return None
@@ -181,24 +186,43 @@ class Ledger:
 
     async def _count(self, connection: Connection, batch: _Batch) -> Counted:
         """What a batch comes to."""
-        memory = self._open
+        memory, compute = self._open, self._worker(batch)
         if self._remembered_since != self._failures:
             memory.forget()
             self._remembered_since = self._failures
-        memory.evict(self._unwritten)
-        records = memory.erased.replaced_in(batch.records)
-        await memory.restore(connection, {(record.tenant, record.trace_id) for record in records})
-        timed = [(r, event_time_ns(r.start_ns, r.end_ns, batch.arrived_ns)) for r in records]
-        found = memory.counter.accept(timed)
+        records, touched = await compute(lambda: self._prepared(batch))
+        await memory.restore(connection, touched)
+        timed, found = await compute(lambda: _accepted(memory, records, batch.arrived_ns))
         fresh_scopes = await call_scopes.learn(connection, memory.scopes, records)
-        await memory.restore_copies(connection)
-        settling = Settling(memory.counter.decide(), memory.book)
-        corrected = settling.corrected()
+        await memory.restore_copies(connection, compute)
+        settling, corrected = await compute(lambda: _decided(memory))
         if any((node.record.tenant, node.record.trace_id) in self._unwritten for node in corrected):
             async with self._writing:
                 pass  # what stands for them is being written; it can be read when that is over
         standing = await append_rows.standing(connection, corrected)
         return Counted(Came(timed, batch.rejected, batch.arrived_ns, found, fresh_scopes), settling, standing)
+
+    def _worker(self, batch: _Batch) -> Compute:
+        """Who computes it."""
+        return self._compute if len(batch.records) >= COMPUTED_APART_SPANS else in_place
+
+    def _prepared(self, batch: _Batch) -> tuple[Sequence[SpanRecord], set[TraceKey]]:
+        """Makes room, and says what to count and which traces that touches."""
+        self._open.evict(self._unwritten)
+        records = self._open.erased.replaced_in(batch.records)
+        return records, {(record.tenant, record.trace_id) for record in records}
+
+
+def _accepted(
+    memory: OpenTraces, records: Sequence[SpanRecord], arrived_ns: int
+) -> tuple[list[tuple[SpanRecord, int]], Arrivals]:
+    timed = [(record, event_time_ns(record.start_ns, record.end_ns, arrived_ns)) for record in records]
+    return timed, memory.counter.accept(timed)
+
+
+def _decided(memory: OpenTraces) -> tuple[Settling, list[Node]]:
+    settling = Settling(memory.counter.decide(), memory.book)
+    return settling, settling.corrected()
 
 
 class _Ahead(NamedTuple):

@@ -17,6 +17,7 @@ from finops.price_book import PriceBook
 from ledger import append_rows, mapping
 from ledger.erased import erased_identifiers
 from ledger.pool import Connection
+from ledger.work import Compute
 from sql import query
 
 SHARDS = 64
@@ -86,10 +87,10 @@ class OpenTraces:
             self.counter.restore(key, spans)
         return True
 
-    async def restore_copies(self, connection: Connection) -> None:
+    async def restore_copies(self, connection: Connection, compute: Compute) -> None:
         """Brings in the traces that may hold copies of the touched calls, and copies of those."""
         done = Search.nothing()
-        while any(search := self.counter.search(done, self.scopes)):
+        while any(search := await compute(lambda: self.counter.search(done, self.scopes))):
             if not await self.restore(connection, await append_rows.traces_with_copies(connection, search)):
                 return
 

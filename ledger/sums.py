@@ -94,8 +94,10 @@ def _bucket(key: Key) -> int:
 
 
 def slots(entries: Iterable[Entry]) -> Columns:
-    """What calls add to the slots of their sessions, as columns; moments in microseconds since 1970, which are written and
-    read several times as fast as dates."""
+    """What calls add to the slots of their sessions, as columns.
+
+    Moments are microseconds since 1970, which are written and read several times as fast as dates.
+    """
     sums: dict[tuple[str, str, str, int], list[int]] = {}
     for entry in entries:
         measures = entry.measures

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import UUID
@@ -15,14 +15,16 @@ from finops.spans import LedgerUnavailable, SpanRecord
 from ledger.append import Ledger, Limits
 from ledger.pool import Pool
 from ledger.rates import RateStore
+from ledger.work import Compute, WorkThread, in_place
 
 TABLES = "entries, spans, call_scopes, usage_15m, usage_1d, session_slots, intake"
 FIRST = [call(number, trace=number % 3 + 1, parent_id=(90).to_bytes(8)) for number in range(1, 9)]
 OTHER = [call(number, trace=7) for number in range(20, 26)]
 
 
-def ledger_of(pool: Pool, number: int, remembered_spans: int = 10_000) -> Ledger:
-    return Ledger(pool, RateStore(), writer=UUID(int=number), limits=Limits(remembered_spans=remembered_spans))
+def ledger_of(pool: Pool, number: int, remembered_spans: int = 10_000, compute: Compute = in_place) -> Ledger:
+    limits = Limits(remembered_spans=remembered_spans)
+    return Ledger(pool, RateStore(), writer=UUID(int=number), limits=limits, compute=compute)
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
@@ -67,9 +69,18 @@ class Held:
         return second
 
 
+@pytest.fixture(params=["in place", "in a thread"])
+def compute(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compute]:
+    """However few spans there are."""
+    monkeypatch.setattr("ledger.append.COMPUTED_APART_SPANS", 1)
+    thread = WorkThread()
+    yield thread if request.param == "in a thread" else in_place
+    thread.close()
+
+
 @pytest.fixture
-async def held(ledger_pool: Pool) -> Held:
-    ledger = ledger_of(ledger_pool, 1)
+async def held(ledger_pool: Pool, compute: Compute) -> Held:
+    ledger = ledger_of(ledger_pool, 1, compute=compute)
     await ledger.append([call(1000, trace=1000)], [], NOW_NS)
     return Held(ledger_pool, ledger)
 
@@ -183,9 +194,10 @@ async def test_an_append_that_is_cancelled_while_it_is_counted_ahead_leaves_noth
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_many_at_once_and_two_collectors_change_nothing(ledger_pool: Pool, seed: int) -> None:
+async def test_many_at_once_and_two_collectors_change_nothing(ledger_pool: Pool, seed: int, compute: Compute) -> None:
     spans, chance = story(seed), random.Random(seed)
-    ledgers = [ledger_of(ledger_pool, 1), ledger_of(ledger_pool, 2, remembered_spans=3)][: 1 + seed % 2]
+    both = [ledger_of(ledger_pool, 1, compute=compute), ledger_of(ledger_pool, 2, remembered_spans=3, compute=compute)]
+    ledgers = both[: 1 + seed % 2]
     order = [*spans, *chance.sample(list(spans), len(spans) // 3)]
     chance.shuffle(order)
     while order:
