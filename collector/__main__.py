@@ -37,7 +37,7 @@ from ledger.work import Compute, WorkThread
 
 BAD_SETTINGS, CANNOT_START = 2, 1
 SWITCH_SECONDS = 0.0005
-"""A thread that has an answer of the database waits so long for one that computes; the interpreter's own is ten times that."""
+"""How long a thread that has an answer waits for one that computes: a tenth of the interpreter's own."""
 logger = logging.getLogger("collector.service")
 
 
