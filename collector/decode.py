@@ -8,7 +8,7 @@ can be had.
 from typing import Final, NamedTuple
 
 from collector import otlp_lite
-from collector.decode_attributes import pairs_remembered, read_attributes, read_json_attributes
+from collector.decode_attributes import Unreadable, pairs_remembered, read_attributes, read_json_attributes
 from collector.decode_json import JsonSpan, json_id, json_nanos, read_json_traces
 from collector.decode_senders import emitter_of, json_emitter, json_sender, name_of, sender_of, senders_remembered
 from collector.normalize import Sender, SpanFrame, normalize
@@ -74,7 +74,10 @@ def _record(span: "otlp_lite.Message", tenant: str, sender: Sender, emitter: Emi
     attributes = span.attributes
     if len(attributes) > ATTRIBUTES_MAX:
         return Rejected("too_large", f"more than {ATTRIBUTES_MAX} attributes", trace_id, span_id)
-    said = read_attributes(attributes)
+    try:
+        said = read_attributes(attributes)
+    except Unreadable:
+        return Rejected("undecodable", "an attribute is damaged", trace_id, span_id)
     if said is None:
         return Rejected("ambiguous", "one attribute is there twice with different values", trace_id, span_id)
     frame = SpanFrame(

@@ -40,13 +40,21 @@ _SHORT_TEXT: Final = frozenset(TEXT_CAPS)
 _pairs: dict[bytes, tuple[str, Value]] = {}
 
 
+class Unreadable(ValueError):
+    """An attribute that money may depend on is damaged."""
+
+
 def pairs_remembered() -> int:
     """How many attribute pairs are remembered now; at most ``PAIRS_MAX``."""
     return len(_pairs)
 
 
 def read_attributes(pairs: "otlp_lite.Repeated") -> Said | None:
-    """The wanted attributes; None where one that money depends on is there twice with different values."""
+    """The wanted attributes; None where one that money depends on is there twice with different values.
+
+    Raises:
+        Unreadable: the bytes of one make no sense, and it is wanted or cannot be told.
+    """
     said: Said = {}
     remembered, wanted, found = _pairs.get, _KINDS, 0
     for pair in pairs:
@@ -54,7 +62,14 @@ def read_attributes(pairs: "otlp_lite.Repeated") -> Said | None:
         known = remembered(pair) if length <= PAIR_BYTES_MAX else None
         if known is None:
             # What read_key does, without a call: most attributes end here.
-            if length > 2 and pair[0] == 0x0A and pair[1] < 0x80 and pair[2 : 2 + pair[1]] not in wanted:
+            if (
+                length > 2
+                and pair[0] == 0x0A
+                and (end := 2 + pair[1]) < 0x82
+                and end < length
+                and pair[end] == 0x12
+                and pair[2:end] not in wanted
+            ):
                 continue
             known = _read_wanted(pair)
             if known is None:
@@ -78,17 +93,21 @@ def _read_wanted(pair: bytes) -> tuple[str, Value] | None:
     key = read_key(pair)
     wanted = _KINDS.get(key)
     if wanted is None:
-        if key:
+        if key and pair[2 + len(key) : 3 + len(key)] == b"\x12":
             return None
         unusual = read_pair(pair)
-        wanted = _KINDS.get(unusual.key) if unusual else None
+        if unusual is None:
+            raise Unreadable
+        wanted = _KINDS.get(unusual.key)
         if wanted is None:
             return None
     name, kind = wanted
     value = _short_value(pair, 2 + len(key), kind) if key else None
     if value is None:
         read = read_pair(pair)
-        value = value_of(kind, read.field, read.content) if read else None
+        if read is None:
+            raise Unreadable
+        value = value_of(kind, read.field, read.content)
         if value is None:
             return None
     if len(pair) <= PAIR_BYTES_MAX and kind not in _UNREMEMBERED and (kind != "count" or value in _COMMON_COUNTS):

@@ -28,8 +28,8 @@ _SCHEMA: dict[str, list[tuple[int, str, str, bool]]] = {
         (9, "attributes", "bytes", True),
         (15, "status", "Status", False),
     ],
-    "ScopeSpans": [(1, "scope", "bytes", False), (2, "spans", "Span", True)],
-    "ResourceSpans": [(1, "resource", "bytes", False), (2, "scope_spans", "ScopeSpans", True)],
+    "ScopeSpans": [(1, "scope", "bytes", True), (2, "spans", "Span", True)],
+    "ResourceSpans": [(1, "resource", "bytes", True), (2, "scope_spans", "ScopeSpans", True)],
     "TracesData": [(1, "resource_spans", "ResourceSpans", True)],
     "LogRecord": [
         (1, "time_unix_nano", "fixed64", False),
@@ -40,24 +40,43 @@ _SCHEMA: dict[str, list[tuple[int, str, str, bool]]] = {
         (10, "span_id", "bytes", False),
         (12, "event_name", "bytes", False),
     ],
-    "ScopeLogs": [(1, "scope", "bytes", False), (2, "log_records", "LogRecord", True)],
-    "ResourceLogs": [(1, "resource", "bytes", False), (2, "scope_logs", "ScopeLogs", True)],
+    "ScopeLogs": [(1, "scope", "bytes", True), (2, "log_records", "LogRecord", True)],
+    "ResourceLogs": [(1, "resource", "bytes", True), (2, "scope_logs", "ScopeLogs", True)],
     "LogsData": [(1, "resource_logs", "ResourceLogs", True)],
     "Scope": [(1, "name", "bytes", False), (2, "version", "bytes", False), (3, "attributes", "bytes", True)],
     "Resource": [(1, "attributes", "bytes", True)],
-    "KeyValue": [(1, "key", "bytes", False), (2, "value", "bytes", False)],
+    "AnyValue": [
+        (1, "string_value", "bytes", False),
+        (2, "bool_value", "bool", False),
+        (3, "int_value", "int64", False),
+        (4, "double_value", "fixed64", False),
+        (5, "array_value", "bytes", False),
+        (6, "kvlist_value", "bytes", False),
+        (7, "bytes_value", "bytes", False),
+    ],
+    "KeyValue": [(1, "key", "bytes", False), (2, "value", "AnyValue", False)],
 }
-_TYPES = {"bytes": _Field.TYPE_BYTES, "int32": _Field.TYPE_INT32, "fixed64": _Field.TYPE_FIXED64}
+# Resources and scopes may be sent in pieces: their bytes one after the other are the message they merge to.
+_CHOICES = {"AnyValue": "value"}
+"""Messages of which at most one field is set, the last one sent, and what the choice is called."""
+_TYPES = {
+    "bytes": _Field.TYPE_BYTES, "bool": _Field.TYPE_BOOL, "int32": _Field.TYPE_INT32, "int64": _Field.TYPE_INT64,
+    "fixed64": _Field.TYPE_FIXED64,
+}  # fmt: skip
 
 
 def _file() -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto(name="finops_otlp_lite.proto", package=_PACKAGE, syntax="proto3")
     for message_name, fields in _SCHEMA.items():
         message = file.message_type.add(name=message_name)
+        if message_name in _CHOICES:
+            message.oneof_decl.add(name=_CHOICES[message_name])
         for number, name, kind, repeated in fields:
             field = message.field.add(name=name, number=number)
             field.label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
             field.type = _TYPES.get(kind, _Field.TYPE_MESSAGE)
+            if message_name in _CHOICES:
+                field.oneof_index = 0
             if kind in _SCHEMA:
                 field.type_name = f".{_PACKAGE}.{kind}"
     return file
@@ -75,6 +94,7 @@ _CLASSES = _message_classes()
 TracesData: Any = _CLASSES["TracesData"]
 LogsData: Any = _CLASSES["LogsData"]
 Span: Any = _CLASSES["Span"]
+AnyValue: Any = _CLASSES["AnyValue"]
 Scope: Any = _CLASSES["Scope"]
 Resource: Any = _CLASSES["Resource"]
 KeyValue: Any = _CLASSES["KeyValue"]
@@ -143,7 +163,7 @@ def read_groups(body: bytes, signal: Signal) -> Salvage:
     if data is None:
         return _salvage(body, signal)
     groups = [
-        Group(group.resource, scoped.scope, getattr(scoped, signal.items_field))
+        Group(b"".join(group.resource), b"".join(scoped.scope), getattr(scoped, signal.items_field))
         for group in getattr(data, signal.groups_field)
         for scoped in getattr(group, signal.scopes_field)
     ]
@@ -171,7 +191,7 @@ def _salvage(body: bytes, signal: Signal) -> Salvage:
 
 def _first(data: bytes) -> bytes:
     """Field 1 of a group or of its scoped part: the resource or the scope."""
-    return next((child.content for child in _children(data, 1)), b"")
+    return b"".join(child.content for child in _children(data, 1))
 
 
 class _Child(NamedTuple):

@@ -13,7 +13,7 @@ import msgspec
 from collector import dialects_table as table
 from collector import otlp_lite
 from collector.decode_json import JsonAttribute, JsonSpan, json_any, json_id, json_nanos
-from collector.values import read_pair
+from collector.values import any_value, read_pair
 from finops.spans import Rejected, SpanRecord
 
 EXPORT: Final = "export"
@@ -66,9 +66,9 @@ def _with_body(rejected: Rejected, form: str, body: bytes) -> Rejected:
 
 def _export(span: "otlp_lite.Message", owner: list[bytes], name: bytes, version: bytes) -> bytes:
     data = otlp_lite.TracesData()
-    group = data.resource_spans.add(resource=otlp_lite.Resource(attributes=owner).SerializeToString())
+    group = data.resource_spans.add(resource=[otlp_lite.Resource(attributes=owner).SerializeToString()])
     scope = otlp_lite.Scope(name=name, version=version).SerializeToString()
-    group.scope_spans.add(scope=scope, spans=[span])
+    group.scope_spans.add(scope=[scope], spans=[span])
     body: bytes = data.SerializeToString()
     return body
 
@@ -81,20 +81,7 @@ def _wanted(pairs: Iterable[bytes], keys: frozenset[bytes]) -> list[bytes]:
 def _pair(attribute: JsonAttribute) -> bytes:
     """An attribute out of JSON as protobuf writes it; of a list or a map only that it is one."""
     field, content = json_any(attribute.value)
-    if isinstance(content, int):
-        value = bytes([field << 3]) + _varint(content)
-    elif field == 4:
-        value = b"\x21" + content
-    else:
-        value = bytes([field << 3 | 2]) + _varint(len(content)) + content if field else b""
-    pair: bytes = otlp_lite.KeyValue(key=attribute.key.encode("utf-8", "replace"), value=value).SerializeToString()
+    pair: bytes = otlp_lite.KeyValue(
+        key=attribute.key.encode("utf-8", "replace"), value=any_value(field, content)
+    ).SerializeToString()
     return pair
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)

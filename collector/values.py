@@ -11,8 +11,6 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from google.protobuf.message import DecodeError
-
 from collector import otlp_lite
 from finops.agent_names import AGENT_CHARACTERS_MAX, shortened
 from finops.money import pico
@@ -22,6 +20,14 @@ PAYLOAD_BYTES_MAX: Final = 262_144
 """A JSON attribute larger than this is not opened."""
 COUNT_MAX: Final = 1 << 53
 
+_DOUBLE: Final = 0x21
+_NUMBERS: Final = (0x10, 0x18)
+_WITH_LENGTH: Final = (0x0A, 0x2A, 0x32, 0x3A)
+"""First bytes of an AnyValue's fields: their numbers and how they are sent."""
+_ALL_BITS: Final = (1 << 64) - 1
+_NAMES: Final = (
+    "", "string_value", "bool_value", "int_value", "double_value", "array_value", "kvlist_value", "bytes_value",
+)  # fmt: skip
 _DIGITS = re.compile(rb"[0-9]{1,12}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _INVALID_UTF8 = "replace"
@@ -64,26 +70,46 @@ def read_pair(pair: bytes) -> Pair | None:
         length, start = otlp_lite.read_varint(pair, position + 1)
         if start + length == len(pair):
             return _read_any(key, pair, start)
-    message = otlp_lite.KeyValue()
-    try:
-        message.ParseFromString(pair)
-    except DecodeError:
-        return None
-    return _read_any(message.key, message.value, 0)
+    message = otlp_lite.parse_or_none(otlp_lite.KeyValue, pair)
+    return None if message is None else _pair_of(message.key, message.value)
 
 
 def _read_any(key: bytes, data: bytes, start: int) -> Pair | None:
-    if start >= len(data):
+    """The AnyValue that ends with ``data``. One of a single whole field is read here, any other by protobuf."""
+    end = len(data)
+    if start == end:
         return Pair(key, 0, b"")
     tag = data[start]
-    if tag in (0x10, 0x18):
-        return Pair(key, tag >> 3, otlp_lite.read_varint(data, start + 1)[0])
-    if tag == 0x21:
-        return Pair(key, 4, data[start + 1 : start + 9])
-    length, content = otlp_lite.read_varint(data, start + 1)
-    if tag & 7 != 2 or content + length > len(data):
-        return None
-    return Pair(key, tag >> 3, data[content : content + length])
+    if tag == _DOUBLE and start + 9 == end:
+        return Pair(key, 4, data[start + 1 :])
+    number, after = otlp_lite.read_varint(data, start + 1)
+    if tag in _NUMBERS and after == end and number < 1 << 63:
+        return Pair(key, tag >> 3, number)
+    if tag in _WITH_LENGTH and after + number == end:
+        return Pair(key, tag >> 3, data[after:])
+    message = otlp_lite.parse_or_none(otlp_lite.AnyValue, data[start:])
+    return None if message is None else _pair_of(key, message)
+
+
+def _pair_of(key: bytes, value: "otlp_lite.Message") -> Pair:
+    name = value.WhichOneof("value") or ""
+    field = _NAMES.index(name)
+    if field == 0:
+        return Pair(key, 0, b"")
+    if field == 4:
+        return Pair(key, 4, value.double_value.to_bytes(8, "little"))
+    content: bytes | int = getattr(value, name)
+    return Pair(key, field, content & _ALL_BITS if isinstance(content, int) else content)
+
+
+def any_value(field: int, content: bytes | int) -> "otlp_lite.Message":
+    """The AnyValue message of which a pair was read."""
+    value = otlp_lite.AnyValue()
+    if isinstance(content, int):
+        setattr(value, _NAMES[field], bool(content) if field == 2 else content - (content >> 63 << 64))
+    elif field:
+        setattr(value, _NAMES[field], int.from_bytes(content, "little") if field == 4 else content)
+    return value
 
 
 def count_of(field: int, content: bytes | int) -> int | Bad | None:

@@ -165,8 +165,7 @@ class Board:
         """Calls of other scopes that share the time of ``node``, and its totals or a record without usage."""
         record = node.record
         if node.twin_key is not None:
-            known = self._twins.get((record.tenant, node.twin_key), {})
-            twins = _others(known, node) if isinstance(known, dict) else iter(())
+            twins = _others(_rows(self._twins.get((record.tenant, node.twin_key)), node), node)
             yield from (other for other in twins if (other.record.cache_hit is None) == (record.cache_hit is None))
         if is_silent(record):
             loud = self._loud_calls(record.tenant, record.service)
@@ -174,6 +173,17 @@ class Board:
         elif record.usage is not None and self._silent:
             silent = self._silent.get((record.tenant, record.service), {})
             yield from (other for other in _others(silent, node) if shadows(other, node))
+
+    def joined_to(self, former: Node) -> list[Node]:
+        """Whatever depended on a node that is not here any more, beyond its own trace."""
+        record = former.record
+        found = [*self.repeating(former)]
+        if record.span_class is SpanClass.CALL:
+            found += [*self.same_id(former), *self.twins(former)]
+            home = (record.tenant, record.service)
+            if home not in self._silent:
+                self._loud.pop(home, None)
+        return found
 
     def _loud_calls(self, tenant: str, service: str) -> _Rows:
         """Calls with usage of a service by time; put in order when its first call without usage comes."""
@@ -210,6 +220,17 @@ def _discard(rows: _Rows, node: Node) -> bool:
     if not row.items:
         del rows[node.record.scope]
     return bool(rows)
+
+
+def _rows(known: Node | _Rows | None, but: Node) -> _Rows:
+    """Calls of one key in order; a single one is not kept so."""
+    if known is None or known is but:
+        return {}
+    if not isinstance(known, Node):
+        return known
+    rows: _Rows = {}
+    _add(rows, known)
+    return rows
 
 
 def _others(rows: _Rows, node: Node) -> Iterator[Node]:

@@ -134,10 +134,10 @@ def _units(node: Node, board: Board) -> list[_Unit]:
         if id(start) in seen:
             continue
         nodes = _unit(start, board, seen)
-        if not nodes:
-            continue
-        units.append(_Unit(nodes))
-        for member in nodes:
+        if nodes:
+            units.append(_Unit(nodes))
+        # One that takes no part may have done so before: whoever was its copy is asked anew, too.
+        for member in nodes if start in nodes else (start, *nodes):
             pending.extend(twin for twin in board.twins(member) if not _both_have_ids(member, twin))
     return units
 

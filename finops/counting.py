@@ -13,7 +13,7 @@ from finops.call_scopes import CallScopes
 from finops.calls import Component, calls_of, component, members
 from finops.copies import SHADOW_SLACK_NS, TWIN_SLACK_NS, end_ns, is_silent, start_ns
 from finops.spans import SpanClass, SpanRecord
-from finops.trace_node import SEVERAL, Node
+from finops.trace_node import Node, as_it_was
 from finops.trace_tree import Trace
 from finops.verdicts import Decision, decide_aggregate, decide_call, decide_tool, suppressed
 
@@ -93,6 +93,8 @@ class CallCounter:
         """By node, from the last search to the decision."""
         self._waiting: dict[int, Node] = {}
         self._board = Board()
+        self._former: list[Node] = []
+        """What spans said before other contents took their place, since the last decision; in no trace."""
 
     def __len__(self) -> int:
         """Spans and holes held."""
@@ -137,7 +139,7 @@ class CallCounter:
         self._traces.clear()
         self._open.clear()
         self._components.clear()
-        self._waiting, self._board, self._size = {}, Board(), 0
+        self._waiting, self._board, self._size, self._former = {}, Board(), 0, []
 
     def accept(self, records: Sequence[tuple[SpanRecord, int]]) -> Arrivals:
         """Adds spans with their event times (Unix ns). Their traces must be held."""
@@ -173,6 +175,7 @@ class CallCounter:
     def _replace(self, trace: Trace, contents: dict[bytes, tuple[SpanRecord, int]]) -> list[Node]:
         self._open[trace.key] = trace
         self._size -= len(trace.nodes)
+        self._former += [as_it_was(trace.nodes[span_id]) for span_id in contents]
         for node in trace.spans():
             self._board.discard(node)
         trace.replace({span_id: record for span_id, (record, _) in contents.items()})
@@ -191,6 +194,8 @@ class CallCounter:
         wanted = Search.nothing()
         self._components.clear()
         self._waiting = self._pending()
+        for former in self._former:
+            _look_up(former, wanted, scopes)
         for node in self._waiting.values():
             _look_up(node, wanted, scopes)
             if node.record.span_class is SpanClass.CALL:
@@ -207,6 +212,8 @@ class CallCounter:
         pending: dict[int, Node] = {}
         for trace in self._open.values():
             pending.update((key, node) for key, node in trace.touched.items() if node.arrived)
+        for former in self._former:
+            pending.update((id(other), other) for other in self._board.joined_to(former))
         for node in list(pending.values()):
             pending.update((id(other), other) for other in self._neighbours(node))
         return pending
@@ -228,7 +235,7 @@ class CallCounter:
             trace.touched.clear()
         self._open.clear()
         self._components.clear()
-        self._waiting = {}
+        self._waiting, self._former = {}, []
         return list(decisions.values())
 
     def _neighbours(self, node: Node) -> Iterator[Node]:
@@ -263,8 +270,10 @@ class CallCounter:
 
 
 def completeness(record: SpanRecord) -> tuple[object, ...]:
-    """Of two contents of one span the larger is kept: ended, states more usage, ends later, then any fixed order."""
-    return (record.end_ns > 0, record.usage_detail, record.usage is not None, record.end_ns, repr(record))
+    """Of two contents of one span the larger is kept: tells of work, ended, states more usage, ends later, then any
+    fixed order."""
+    works = record.span_class is not SpanClass.PLAIN
+    return (works, record.end_ns > 0, record.usage_detail, record.usage is not None, record.end_ns, repr(record))
 
 
 def _look_up(node: Node, wanted: Search, scopes: CallScopes) -> None:
@@ -274,7 +283,7 @@ def _look_up(node: Node, wanted: Search, scopes: CallScopes) -> None:
     if record.span_class is not SpanClass.CALL:
         return
     twins = key is not None and scopes.has_twins(record.tenant, record.scope, has_id=found is not None)
-    if twins and key is not None and node.exposed is not SEVERAL:
+    if twins and key is not None:
         span = (start_ns(node) - TWIN_SLACK_NS, end_ns(node) + TWIN_DURATION_NS_MAX)
         wanted.twins.add(TwinSearch(record.tenant, key, record.scope, *span, found is not None))
     if scopes.has_shadows(record.tenant) and (record.usage is not None or is_silent(record)):

@@ -106,6 +106,14 @@ class Node:
         return self.parent.context if self.parent is not None else NO_CONTEXT
 
 
+def as_it_was(node: Node) -> Node:
+    """A node that says what ``node`` says and has nobody around it."""
+    former = Node()
+    former.record, former.event_ns = node.record, node.event_ns
+    former.id_key, former.twin_key = node.id_key, node.twin_key
+    return former
+
+
 def counts_as_call(record: SpanRecord) -> bool:
     """Whether the span stands for a call whose usage is known, billed or answered from a cache."""
     return record.span_class is SpanClass.CALL and record.usage is not None

@@ -1,7 +1,7 @@
 """Peers and this service side by side on the same bytes: acknowledged, stored, what it costs, and what a kill -9 loses.
 
     python -m benchmarks.peers [--only WORD ...] [--runs 1] [--seconds 8] [--shape bare|attr|event] [--no-kill]
-                               [--no-load] [--into FILE] [--report FILE ...]
+                               [--no-load] [--compiled] [--into FILE] [--report FILE ...]
 
 Runs are interleaved: each round takes every peer once, ours among them. Every figure of a peer is read from its own
 database after it had time to drain. ``--into`` appends each result as a JSON line, so that many short measurements
@@ -36,11 +36,13 @@ KILL_AFTER_S = 2
 
 
 def started(
-    peer: Peer | None, bins: dict[str, Path], folder: Path, at: tuple[str, list[int]]
+    peer: Peer | None, bins: dict[str, Path], folder: Path, at: tuple[str, list[int]], *, compiled: bool = False
 ) -> AbstractContextManager[Running]:
     """The peer, or this service for None."""
     pid = at[1][0] if at[1] else None
-    return ours_running(at[0], pid) if peer is None else peer_running(peer, bins[peer.tool.name], folder, at[0], pid)
+    if peer is None:
+        return ours_running(at[0], pid, ROOT / "build" / "compiled" if compiled else ROOT)
+    return peer_running(peer, bins[peer.tool.name], folder, at[0], pid)
 
 
 def senders(running: Running, asked: argparse.Namespace, seconds: float, seed: int, ids: Path | None) -> Any:
@@ -130,6 +132,7 @@ def main() -> int:
     parser.add_argument("--shape", choices=("bare", "attr", "event"), default="bare")
     parser.add_argument("--no-kill", action="store_true")
     parser.add_argument("--no-load", action="store_true")
+    parser.add_argument("--compiled", action="store_true", help="ours: the modules of `make compiled`")
     parser.add_argument("--into", type=Path)
     parser.add_argument("--report", type=Path, nargs="+")
     asked = parser.parse_args()
@@ -177,7 +180,7 @@ def one(
         with tempfile.TemporaryDirectory(prefix="agent-finops-peer-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
             try:
-                with started(peer, bins, folder, at) as running:
+                with started(peer, bins, folder, at, compiled=asked.compiled) as running:
                     if kind == "load":
                         found.append(measure(peer, running, asked, seed))
                     else:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 import psycopg
 
-from benchmarks.ingest import ROOT, children_seconds, database
+from benchmarks.ingest import children_seconds, database
 from benchmarks.peers.described import Door, Peer
 from benchmarks.peers.stores import PostgresStore, SqliteStore, Store
 
@@ -118,14 +118,14 @@ def peer_running(peer: Peer, bin_: Path, folder: Path, superuser_url: str, serve
 
 
 @contextmanager
-def ours_running(superuser_url: str, server: int | None) -> Iterator[Running]:
-    """The collector over a database of its own."""
+def ours_running(superuser_url: str, server: int | None, home: Path) -> Iterator[Running]:
+    """The collector of ``home`` over a database of its own."""
     with database(superuser_url) as url:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINOPS_", "OTEL_"))}
         ports = dict.fromkeys(("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS"), "127.0.0.1:0")
         process = subprocess.Popen(
             [sys.executable, "-m", "collector"],
-            cwd=ROOT,
+            cwd=home,
             env={**kept, **ports, "FINOPS_ALLOW_SUPERUSER": "1", "FINOPS_DATABASE_URL": url},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

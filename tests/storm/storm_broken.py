@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import collector.__main__ as program
+import collector.otlp_lite
 import finops.pricing
 import ledger.pool
 import ledger.settling
@@ -88,6 +89,17 @@ def acknowledge_without_room() -> None:
     GroupWriter._settle = staticmethod(settle_all)  # type: ignore[method-assign]
 
 
+def trust_the_wire() -> None:
+    """Bytes that do not parse are nobody's business."""
+
+    def parsed(kind: Any, data: bytes) -> Any:
+        message = kind()
+        message.ParseFromString(data)
+        return message
+
+    collector.otlp_lite.parse_or_none = parsed
+
+
 async def _everything_is_fine(connection: Any, *, allow_fsync_off: bool = False) -> None:
     return None
 
@@ -100,6 +112,7 @@ FAULTS: dict[str, Callable[[], None]] = {
         float_money,
         commit_without_waiting,
         acknowledge_without_room,
+        trust_the_wire,
     )
 }
 

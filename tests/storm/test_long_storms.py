@@ -75,8 +75,8 @@ def test_without_a_spool_an_outage_costs_default_sdks_money(postgres: Server, tm
 
 
 def test_every_way_to_break_it_is_tried() -> None:
-    """The last one with a full disk, in ``test_full_disks``."""
-    assert {*BROKEN, "acknowledge_without_room"} == FAULTS.keys()
+    """The last ones with a full disk, in ``test_full_disks``, and with damaged exports, in ``test_damage``."""
+    assert {*BROKEN, "acknowledge_without_room", "trust_the_wire"} == FAULTS.keys()
 
 
 @pytest.mark.parametrize("fault", BROKEN)

@@ -2,11 +2,14 @@
 
 import random
 from collections.abc import Sequence
+from itertools import permutations
+from typing import Any
 
 from counting_world import NOW_NS, World, oracle_structure
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from finops.counting import completeness
 from finops.spans import Dimensions, SpanClass, SpanRecord
 from finops.usage import TokenUsage
 
@@ -89,6 +92,68 @@ def test_verdicts_do_not_depend_on_the_order_either(records: list[SpanRecord], s
         return {k + s: (x.verdict, x.reason) for (_, k), t in world.spans.items() for s, x in t.items()}
 
     assert verdicts(run(records, seed)) == verdicts(run(records, None))
+
+
+@st.composite
+def retold(draw: st.DrawFn) -> list[SpanRecord]:
+    """Spans, some of which are sent with several contents: as begun and as ended, or by a sender gone wrong."""
+    found = draw(spans(joined=True))
+    for record in draw(st.lists(st.sampled_from(found), max_size=6)):
+        totals = st.builds(TokenUsage, input_tokens=st.sampled_from([1000, 1001]), output_tokens=st.integers(10, 11))
+        kind = draw(st.sampled_from([record.span_class, SpanClass.CALL, SpanClass.AGENT]))
+        usage = draw(st.none() | totals) if kind in (SpanClass.CALL, SpanClass.AGENT) else None
+        other = record._replace(
+            usage=usage,
+            usage_detail=draw(st.integers(0, 4)) if usage else 0,
+            response_id=draw(st.sampled_from([None, record.response_id, f"chatcmpl-{2:016d}"])),
+            span_class=kind,
+            parent_id=draw(st.sampled_from([record.parent_id, record.parent_id, span_id(0)])),
+            end_ns=record.end_ns + draw(st.integers(0, 1)) * 10**9,
+            request_model=draw(st.sampled_from([record.request_model, "m"])),
+        )
+        found.append(other)
+    return found
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(retold(), st.integers(0, 2**32))
+def test_of_several_contents_of_a_span_the_fullest_counts_whatever_came_first(
+    told: list[SpanRecord], seed: int
+) -> None:
+    fullest: dict[bytes, SpanRecord] = {}
+    for record in told:
+        fullest[record.span_id] = max(fullest.get(record.span_id, record), record, key=completeness)
+    expected, got = run(list(fullest.values()), None), run(told, seed)
+    assert got.standing == expected.standing
+    verdicts = [{k: (x.verdict, x.reason) for t in w.spans.values() for k, x in t.items()} for w in (expected, got)]
+    assert verdicts[0] == verdicts[1]
+
+
+def call(number: int, trace: int, scope: str, **said: Any) -> SpanRecord:
+    start, usage = NOW_NS - 5 * 10**9, TokenUsage(input_tokens=1000, output_tokens=10)
+    record = SpanRecord("", trace.to_bytes(16), span_id(number), b"", SpanClass.CALL, start, start + 10**9, scope=scope)
+    return record._replace(request_model="m", usage=usage, usage_detail=1, **said)
+
+
+def test_a_call_stands_again_when_its_copy_turns_out_to_be_a_wrapper_of_several() -> None:
+    outer, twin = call(1, 1, "openai"), call(2, 2, "native")
+    inner = [call(n, 1, "openai", parent_id=span_id(1))._replace(usage=TokenUsage(input_tokens=n)) for n in (3, 4)]
+    for order in permutations([outer, twin, *inner]):
+        world = World()
+        for record in order:
+            world.append([record])
+        assert world.totals()["calls"] == 3
+
+
+def test_a_call_stands_again_when_its_copy_is_told_anew_as_another_call() -> None:
+    begun, twin = (call(n, n, scope, response_id=f"chatcmpl-{1:016d}") for n, scope in ((1, "openai"), (2, "native")))
+    ended = begun._replace(response_id=f"chatcmpl-{2:016d}", usage_detail=2)
+    for order in permutations([begun, twin, ended]):
+        world = World()
+        for record in order:
+            world.append([record])
+            world.restart()
+        assert world.totals()["calls"] == 2
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
