@@ -1,12 +1,16 @@
 """Who may come in: bytes, spans, exports and age of everything not yet committed, asked before anything is parsed.
 
-A full house is an answer, not an error: the sender keeps its data and comes back. Beyond half full no tenant may hold
-more than an equal share, so that one flood does not shut the door for the others.
+A full house is an answer, not an error: the sender keeps its data and comes back. The last quarter is kept for tenants
+that hold less than an equal share would be with one tenant more, so that one flood does not shut the door for others.
+Whoever has nothing inside is over no share.
 """
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
+
+SPAN_BYTES_GUESSED = 1024
+"""An export is taken for one span for so many bytes, or part of them, until it is decoded."""
 
 
 class Limits(NamedTuple):
@@ -16,6 +20,15 @@ class Limits(NamedTuple):
     spans: int
     requests: int
     age_ns: int
+
+
+class _Held:
+    """What one tenant has inside."""
+
+    __slots__ = ("bytes", "requests", "spans")
+
+    def __init__(self) -> None:
+        self.bytes = self.spans = self.requests = 0
 
 
 class Full(NamedTuple):
@@ -56,7 +69,7 @@ class Admission:
         self._draining = False
         # Insertion order is age; a plain dict scans its dead head again and again when used as a queue.
         self._inside: OrderedDict[int, Ticket] = OrderedDict()
-        self._bytes_by_tenant: Counter[str] = Counter()
+        self._by_tenant: dict[str, _Held] = {}
 
     @property
     def requests(self) -> int:
@@ -96,13 +109,18 @@ class Admission:
         ticket = Ticket(self, tenant, size, self._monotonic_ns())
         self._inside[id(ticket)] = ticket
         self.bytes += size
-        self._bytes_by_tenant[tenant] += size
+        held = self._by_tenant.setdefault(tenant, _Held())
+        held.bytes += size
+        held.requests += 1
+        self.hold_spans(ticket, -(-size // SPAN_BYTES_GUESSED))
         return ticket
 
     def hold_spans(self, ticket: Ticket, spans: int) -> None:
         """Used by ``Ticket.hold_spans``; nothing for a ticket that has left."""
         if id(ticket) in self._inside:
-            self.spans += spans - ticket.spans
+            more = spans - ticket.spans
+            self.spans += more
+            self._by_tenant[ticket.tenant].spans += more
             ticket.spans = spans
 
     def release(self, ticket: Ticket) -> None:
@@ -111,12 +129,23 @@ class Admission:
             return
         self.bytes -= ticket.bytes
         self.spans -= ticket.spans
-        self._bytes_by_tenant[ticket.tenant] -= ticket.bytes
-        if self._bytes_by_tenant[ticket.tenant] <= 0:
-            del self._bytes_by_tenant[ticket.tenant]
+        held = self._by_tenant[ticket.tenant]
+        held.bytes -= ticket.bytes
+        held.spans -= ticket.spans
+        held.requests -= 1
+        if not held.requests:
+            del self._by_tenant[ticket.tenant]
 
     def _over_share(self, tenant: str, size: int) -> bool:
-        if 2 * (self.bytes + size) <= self.limits.bytes:
+        held, limits = self._by_tenant.get(tenant), self.limits
+        if held is None:
             return False
-        tenants = len(self._bytes_by_tenant.keys() | {tenant})
-        return (self._bytes_by_tenant[tenant] + size) * tenants > self.limits.bytes
+        spans = -(-size // SPAN_BYTES_GUESSED)
+        return any(
+            4 * (whole + more) > 3 * limit and (own + more) * (len(self._by_tenant) + 1) > limit
+            for whole, own, more, limit in (
+                (self.bytes, held.bytes, size, limits.bytes),
+                (self.spans, held.spans, spans, limits.spans),
+                (self.requests, held.requests, 1, limits.requests),
+            )
+        )

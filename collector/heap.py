@@ -15,6 +15,15 @@ LARGE_BYTES: Final = 256 * 1024
 """Larger blocks go back to the system as soon as they are free."""
 
 
+def give_back() -> bool:
+    """Lets the system have what the C library keeps of memory that was freed. False where there is no such library."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):
+        return False
+    return bool(trim(0))
+
+
 def keep_little() -> bool:
     """To be called before there are threads. False where there is no such C library; then nothing is changed."""
     try:

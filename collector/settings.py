@@ -110,7 +110,7 @@ class Settings:
     ]
     admitted_spans_max: Annotated[
         int,
-        Variable("FINOPS_ADMITTED_SPANS_MAX", count(1, 10_000_000), "100_000", "spans decoded and not yet committed"),
+        Variable("FINOPS_ADMITTED_SPANS_MAX", count(1, 10_000_000), "20_000", "spans not yet committed"),
     ]
     admitted_requests_max: Annotated[
         int, Variable("FINOPS_ADMITTED_REQUESTS_MAX", count(1, 1_000_000), "4096", "exports not yet answered")

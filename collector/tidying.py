@@ -15,6 +15,8 @@ import asyncio
 import gc
 from typing import Final, Protocol
 
+from collector.heap import give_back
+
 TIDY_EVERY_SECONDS: Final = 0.1
 NEW_SPANS_MAX: Final = 50
 """More than this came since the last look: much is arriving, and it is put aside."""
@@ -52,6 +54,8 @@ class Tidying:
         much = self._given.spans - self._spans > NEW_SPANS_MAX
         self._spans = self._given.spans
         self._quiet = 0 if much else self._quiet + 1
+        if self._quiet == QUIET_TICKS:
+            give_back()
         self._rest -= 1
         if self._given.refusals - self._refusals >= THOROUGH_AFTER_FAILURES or self._is_due():
             self._refusals, self._aside, self._rest = self._given.refusals, 0, REST_TICKS

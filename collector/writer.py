@@ -6,10 +6,10 @@ exports may queue at all is ``admission``'s.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from collector.fair_queue import FairQueue
 from collector.log_format import where
 from collector.metrics import (
     APPEND_FAILURES,
@@ -88,8 +88,7 @@ class GroupWriter:
         self._doubts_ledger = doubts_ledger
         self._appends_max = appends_max
         self._under_way: set[asyncio.Task[None]] = set()
-        self._queued_spans = 0
-        self._queue: deque[Export] = deque()
+        self._queue: FairQueue[Export] = FairQueue()
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -108,9 +107,7 @@ class GroupWriter:
         elif len(self._queue) >= self._queue_requests:
             settled.set_result(LedgerUnavailable("too many exports are waiting"))
         else:
-            export = Export(batch, rejected, arrived_ns, settled)
-            self._queue.append(export)
-            self._queued_spans += export.spans
+            self._queue.append(Export(batch, rejected, arrived_ns, settled))
             self._wake.set()
         return settled
 
@@ -124,9 +121,8 @@ class GroupWriter:
         if late:
             self._task.cancel()
             await asyncio.wait({self._task})
-        self._settle(list(self._queue), LedgerUnavailable("the collector is stopping"))
-        self._queue.clear()
-        self._queued_spans = 0
+        while self._queue:
+            self._settle(self._queue.group(self._group_spans), LedgerUnavailable("the collector is stopping"))
         return not late
 
     async def _run(self) -> None:
@@ -134,7 +130,7 @@ class GroupWriter:
             while True:
                 self._wake.clear()
                 while self._queue and self._may_begin():
-                    self._begin(self._next_group())
+                    self._begin(self._queue.group(self._group_spans))
                 if self._stopping and not self._queue and not self._under_way:
                     return
                 await self._wake.wait()
@@ -146,25 +142,16 @@ class GroupWriter:
     def _may_begin(self) -> bool:
         """A second append is worth its while only where half a group waits for it."""
         appends = len(self._under_way)
-        return not appends or (appends < self._appends_max and 2 * self._queued_spans >= self._group_spans)
+        return not appends or (appends < self._appends_max and 2 * self._queue.spans >= self._group_spans)
 
     def _begin(self, group: list[Export]) -> None:
         def ended(task: asyncio.Task[None]) -> None:
             self._under_way.discard(task)
             self._wake.set()
 
-        self._queued_spans -= sum(export.spans for export in group)
         task = asyncio.create_task(self._append_group(group), name="append a group")
         self._under_way.add(task)
         task.add_done_callback(ended)
-
-    def _next_group(self) -> list[Export]:
-        group = [self._queue.popleft()]
-        spans = group[0].spans
-        while self._queue and spans + self._queue[0].spans <= self._group_spans:
-            group.append(self._queue.popleft())
-            spans += group[-1].spans
-        return group
 
     async def _append_group(self, group: list[Export]) -> None:
         self._metrics.observe(GROUP_REQUESTS, len(group))

@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import collector.__main__ as program
+import collector.fair_queue
 import collector.otlp_lite
 import finops.pricing
 import ledger.pool
 import ledger.settling
+from collector.admission import Admission
 from collector.writer import Export, GroupWriter, Settled
 from finops.counting import Arrivals, CallCounter
 from finops.pricing import Priced
@@ -89,6 +91,12 @@ def acknowledge_without_room() -> None:
     GroupWriter._settle = staticmethod(settle_all)  # type: ignore[method-assign]
 
 
+def first_come_first_served() -> None:
+    """Whoever sends most has all the room."""
+    Admission._over_share = lambda self, tenant, size: False  # type: ignore[method-assign]
+    collector.fair_queue._tenant_of = lambda export: ""
+
+
 def trust_the_wire() -> None:
     """Bytes that do not parse are nobody's business."""
 
@@ -113,6 +121,7 @@ FAULTS: dict[str, Callable[[], None]] = {
         commit_without_waiting,
         acknowledge_without_room,
         trust_the_wire,
+        first_come_first_served,
     )
 }
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +81,12 @@ class Server:
 
     def resident_mib(self) -> float:
         """Memory that the server's processes have to themselves, all together."""
+        return sum(map(private_mib, self.pids()))
+
+    def pids(self) -> list[int]:
+        """Of all its processes."""
         assert self._postgres.pid is not None
-        return sum(map(private_mib, [self._postgres.pid, *children(self._postgres.pid)]))
+        return [self._postgres.pid, *children(self._postgres.pid)]
 
     def stop(self) -> None:
         """For good."""
@@ -133,6 +137,16 @@ def private_mib(pid: int) -> float:
 def resident_mib(pid: int) -> float:
     """All memory of a process and of those it has started."""
     return sum(_kib(each, "VmRSS:") for each in (pid, *children(pid))) / 1024
+
+
+def proportional_mib(pid: int) -> float:
+    """The same, with what several processes share divided among them."""
+    whole = 0.0
+    for each in (pid, *children(pid)):
+        with suppress(OSError):
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
+            whole += next((float(line.split()[1]) for line in lines if line.startswith("Pss:")), 0.0)
+    return whole / 1024
 
 
 def open_files(pid: int) -> int:

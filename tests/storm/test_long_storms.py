@@ -75,8 +75,9 @@ def test_without_a_spool_an_outage_costs_default_sdks_money(postgres: Server, tm
 
 
 def test_every_way_to_break_it_is_tried() -> None:
-    """The last ones with a full disk, in ``test_full_disks``, and with damaged exports, in ``test_damage``."""
-    assert {*BROKEN, "acknowledge_without_room", "trust_the_wire"} == FAULTS.keys()
+    """Others in ``test_full_disks``, ``test_damage`` and ``test_floods``."""
+    elsewhere = {"acknowledge_without_room", "trust_the_wire", "first_come_first_served"}
+    assert BROKEN.keys() | elsewhere == FAULTS.keys()
 
 
 @pytest.mark.parametrize("fault", BROKEN)

@@ -1,10 +1,12 @@
 """Who may come in, and that room is given back."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.admission import Admission, Full, Limits, Ticket
+from collector.admission import SPAN_BYTES_GUESSED, Admission, Full, Limits, Ticket
 
 LIMITS = Limits(bytes=100, spans=10, requests=4, age_ns=1000)
 
@@ -27,17 +29,27 @@ def test_the_house_is_full_by_bytes_spans_requests_and_age():
     clock = SetClock()
     admission = Admission(LIMITS, clock)
     enter(admission, 90)
-    assert admission.admit("acme", 11) == Full("bytes")
-    first = enter(admission, 10)
+    assert admission.admit("other", 11) == Full("bytes")
+    first = enter(admission, 10, "other")
     first.hold_spans(10)
-    assert admission.admit("acme", 0) == Full("spans")
-    first.hold_spans(9)
-    enter(admission, 0)
-    enter(admission, 0)
-    assert admission.admit("acme", 0) == Full("requests")
+    assert admission.admit("third", 0) == Full("spans")
+    first.hold_spans(1)
+    enter(admission, 0, "third")
+    enter(admission, 0, "fourth")
+    assert admission.admit("fifth", 0) == Full("requests")
     first.leave()
     clock.now = 1001
-    assert admission.admit("acme", 0) == Full("age")
+    assert admission.admit("fifth", 0) == Full("age")
+
+
+def test_an_export_is_taken_for_a_span_a_kibibyte_until_it_is_decoded():
+    admission = Admission(LIMITS._replace(bytes=100_000), SetClock())
+    ticket = enter(admission, 9 * SPAN_BYTES_GUESSED)
+    assert admission.spans == 9
+    assert admission.admit("acme", 1) == Full("share")
+    ticket.hold_spans(2)
+    assert admission.spans == 2
+    enter(admission, 1)
 
 
 def test_age_is_that_of_the_oldest_still_inside():
@@ -55,11 +67,11 @@ def test_age_is_that_of_the_oldest_still_inside():
 
 def test_leaving_twice_gives_room_back_once():
     admission = Admission(LIMITS, SetClock())
-    other, ticket = enter(admission, 40), enter(admission, 50)
+    other, ticket = enter(admission, 40), enter(admission, 35)
     ticket.hold_spans(3)
     ticket.leave()
     ticket.leave()
-    assert (admission.bytes, admission.spans, admission.requests) == (40, 0, 1)
+    assert (admission.bytes, admission.spans, admission.requests) == (40, 1, 1)
     other.leave()
     assert (admission.bytes, admission.requests) == (0, 0)
 
@@ -81,12 +93,23 @@ def test_a_drain_lets_nobody_in():
     assert admission.requests == 0
 
 
-def test_one_tenant_may_fill_an_empty_house_but_not_crowd_out_a_second():
+def test_the_last_quarter_is_for_others():
     admission = Admission(LIMITS, SetClock())
     enter(admission, 60, "loud")
+    assert admission.admit("loud", 20) == Full("share")
     enter(admission, 20, "quiet")
+    enter(admission, 10, "quiet")
     assert admission.admit("loud", 10) == Full("share")
-    enter(admission, 20, "quiet")
+
+
+@pytest.mark.parametrize("kind", ["bytes", "spans", "requests"])
+def test_one_flood_leaves_room_for_whoever_has_nothing_inside(kind: str):
+    admission = Admission(Limits(bytes=1000, spans=100, requests=100, age_ns=1000), SetClock())
+    size, spans = {"bytes": (50, 0), "spans": (0, 5), "requests": (0, 0)}[kind]
+    while isinstance(ticket := admission.admit("loud", size), Ticket):
+        ticket.hold_spans(spans)
+    assert ticket == Full("share")
+    enter(admission, 50, "quiet").hold_spans(5)
 
 
 @given(
@@ -115,9 +138,12 @@ def test_the_limits_hold_whatever_comes_and_everything_given_is_given_back(steps
 
 
 @pytest.mark.parametrize("tenants", [2, 3])
-def test_shares_are_equal_beyond_half_full(tenants: int):
-    limits = Limits(bytes=1200, spans=1000, requests=1000, age_ns=1000)
+def test_shares_are_equal_beyond_three_quarters(tenants: int):
+    limits = Limits(bytes=1200, spans=10_000, requests=10_000, age_ns=1000)
     admission = Admission(limits, SetClock())
+    held: Counter[str] = Counter()
     for turn in range(3000):
-        admission.admit(f"t{turn % tenants}", 10)
-    assert admission.bytes == 1200
+        tenant = f"t{turn % tenants}"
+        held[tenant] += 10 * isinstance(admission.admit(tenant, 10), Ticket)
+    assert admission.bytes == 900
+    assert max(held.values()) - min(held.values()) <= 10

@@ -12,8 +12,8 @@ from collector.writer import POISONOUS_SPANS_MAX, GroupWriter, Settled
 from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanClass, SpanRecord
 
 
-def span(name: str = "chat") -> SpanRecord:
-    return SpanRecord("acme", os.urandom(16), os.urandom(8), b"", SpanClass.CALL, 0, 0, name)
+def span(name: str = "chat", tenant: str = "acme") -> SpanRecord:
+    return SpanRecord(tenant, os.urandom(16), os.urandom(8), b"", SpanClass.CALL, 0, 0, name)
 
 
 class ScriptedLedger:
@@ -82,6 +82,17 @@ async def test_a_group_is_closed_at_its_limit_but_never_splits_or_refuses_an_exp
     ledger.open.set()
     await asyncio.gather(*waiting)
     assert [len(group) for group in ledger.groups] == [1, 10, 1, 25]
+
+
+async def test_tenants_take_turns_and_each_keeps_its_order(writer, ledger):
+    await occupied(writer, ledger)
+    flood = [writer.submit([span(f"loud {n}", "loud")] * 4, [], n) for n in range(4)]
+    last = writer.submit([span("quiet", "quiet")], [], 9)
+    ledger.open.set()
+    await asyncio.gather(*flood, last)
+    assert [list(dict.fromkeys(group)) for group in ledger.groups] == [
+        ["first"], ["loud 0", "quiet", "loud 1"], ["loud 2", "loud 3"],
+    ]  # fmt: skip
 
 
 async def test_a_full_queue_is_unavailable_at_once(writer, ledger):
