@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
+from collector.arrival_clock import ArrivalClock
 from collector.decoders import DECODERS
 from collector.heap import keep_little
 from collector.ledger_thread import LedgerElsewhere, LedgerThread
@@ -155,7 +156,14 @@ async def serve(
     from collector.service import Service
 
     elsewhere = LedgerElsewhere(ledger, thread)
-    service = Service(settings, elsewhere, tokens, DECODERS, Clock(time.time_ns, time.monotonic), random.random)
+    service = Service(
+        settings,
+        elsewhere,
+        tokens,
+        DECODERS,
+        Clock(ArrivalClock(time.time_ns, time.monotonic_ns), time.monotonic),
+        random.random,
+    )
     service.metrics.watch(COUNTED_AHEAD, lambda: ledger.counted_ahead)
     service.metrics.watch(COUNTED_IN_VAIN, lambda: ledger.counted_in_vain)
     try:

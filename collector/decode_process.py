@@ -15,7 +15,7 @@ from typing import Final
 from collector.decode import Decoded, Undecodable
 from collector.decode_parcel import pack, unpack
 from collector.decoders import DECODERS
-from collector.heap import keep_little
+from collector.heap import give_back, keep_little
 from collector.otlp_status import Encoding, Signal
 
 _LENGTH: Final = Struct(">I")
@@ -24,6 +24,8 @@ READY: Final = _READY
 """What the process says before anything else."""
 
 
+LARGE_BYTES: Final = 4 * 1024 * 1024
+"""After an answer larger than this, memory goes back to the system at once."""
 NEW_OBJECTS_MAX: Final = 100_000
 """More than this is searched for circles, of which decoding makes none."""
 
@@ -73,6 +75,10 @@ def serve(link: socket.socket) -> None:
     answer: bytes | None = _READY
     while answer is not None:
         link.sendall(_LENGTH.pack(len(answer)) + answer)
+        message = None
+        if len(answer) > LARGE_BYTES:
+            answer = None
+            give_back()
         message = receive(link)
         answer = None if message is None else _answer(message)
 

@@ -16,6 +16,7 @@ import finops.pricing
 import ledger.pool
 import ledger.settling
 from collector.admission import Admission
+from collector.arrival_clock import ArrivalClock
 from collector.writer import Export, GroupWriter, Settled
 from finops.counting import Arrivals, CallCounter
 from finops.pricing import Priced
@@ -97,6 +98,11 @@ def first_come_first_served() -> None:
     collector.fair_queue._tenant_of = lambda export: ""
 
 
+def follow_every_clock() -> None:
+    """Arrivals are dated by whatever the system's clock says."""
+    ArrivalClock.__call__ = lambda self: self._unix_ns()  # type: ignore[method-assign]
+
+
 def trust_the_wire() -> None:
     """Bytes that do not parse are nobody's business."""
 
@@ -122,6 +128,7 @@ FAULTS: dict[str, Callable[[], None]] = {
         acknowledge_without_room,
         trust_the_wire,
         first_come_first_served,
+        follow_every_clock,
     )
 }
 

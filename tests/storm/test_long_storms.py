@@ -75,8 +75,8 @@ def test_without_a_spool_an_outage_costs_default_sdks_money(postgres: Server, tm
 
 
 def test_every_way_to_break_it_is_tried() -> None:
-    """Others in ``test_full_disks``, ``test_damage`` and ``test_floods``."""
-    elsewhere = {"acknowledge_without_room", "trust_the_wire", "first_come_first_served"}
+    """Others in ``test_full_disks``, ``test_damage``, ``test_floods`` and ``test_clocks``."""
+    elsewhere = {"acknowledge_without_room", "trust_the_wire", "first_come_first_served", "follow_every_clock"}
     assert BROKEN.keys() | elsewhere == FAULTS.keys()
 
 

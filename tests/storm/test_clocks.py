@@ -1,0 +1,43 @@
+"""Clocks of the services that jump by an hour or a day move no call, lose none and raise no alarm."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from storm.storm_clock import ASKED, LIBRARY, STEPS, ClockStorm
+from storm.storm_processes import Server, server
+from storm.storm_run import Plan
+
+LONG = os.environ.get("STORM") == "long"
+STEP_SECONDS = 10.0 if LONG else 0.6
+pytestmark = [
+    pytest.mark.slow, pytest.mark.xdist_group("storm"), pytest.mark.timeout(400),
+    pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (Debian: libfaketime)"),
+]  # fmt: skip
+PLAN = Plan(collector_kills=0, server_kills=0, senders=3, pause_seconds=0.02)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with server() as running:
+        yield running
+
+
+def test_nothing_that_is_summed_follows_a_clock_that_jumps(postgres: Server, tmp_path: Path) -> None:
+    storm = ClockStorm(postgres, PLAN, tmp_path, STEP_SECONDS)
+    outcome = storm.run()
+    print(f"{len(STEPS)} steps, answers {dict(storm.answers)}, anomalies {storm.anomalies}")
+    assert outcome.faults() == []
+    assert storm.misdated() == 0
+    assert storm.answers.keys() == {f"{path} 200" for path in ASKED}
+    assert storm.anomalies == 0
+    assert outcome.counts["acknowledged"] > 30
+
+
+@pytest.mark.skipif(not LONG, reason="runs in make storm")
+def test_a_build_that_follows_every_step_is_found_out(postgres: Server, tmp_path: Path) -> None:
+    storm = ClockStorm(postgres, PLAN._replace(fault="follow_every_clock"), tmp_path, 2.0)
+    storm.run()
+    print(f"misdated {storm.misdated()}")
+    assert storm.misdated() > 0
