@@ -100,7 +100,7 @@ async def test_what_a_killed_process_had_is_lost_and_another_is_started_a_while_
         "then nothing is decoded meanwhile"
     )
     assert bench.started == 1
-    assert not runs(pid)
+    await until(lambda: not runs(pid))
     bench.seconds += START_AGAIN_SECONDS
     assert await bench.ready(bodies[0]) != pid
     assert bench.started == 2
