@@ -113,6 +113,7 @@ _LOGS = msgspec.json.Decoder(_Logs)
 _SPAN = msgspec.json.Decoder(JsonSpan)
 _LOG_RECORD = msgspec.json.Decoder(JsonLogRecord)
 _VALUE = msgspec.json.Decoder(_AnyValue)
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FIELDS = (
     ("stringValue", 1), ("boolValue", 2), ("intValue", 3), ("doubleValue", 4), ("arrayValue", 5), ("kvlistValue", 6),
     ("bytesValue", 7),
@@ -122,6 +123,8 @@ _FIELDS = (
 def read_json_traces(body: bytes) -> list[JsonGroup]:
     """The groups of spans in a body; raises ``Undecodable`` where it is no OTLP/JSON."""
     traces = _decode(_TRACES, body)
+    if traces is None:
+        return _salvage(body, _SPAN, "resourceSpans", "scopeSpans", "spans")
     return [
         _group(scoped.scope, group.resource, scoped.spans, _SPAN)
         for group in traces.resource_spans
@@ -132,6 +135,8 @@ def read_json_traces(body: bytes) -> list[JsonGroup]:
 def read_json_logs(body: bytes) -> list[JsonGroup]:
     """The groups of log records in a body; raises ``Undecodable`` where it is no OTLP/JSON."""
     logs = _decode(_LOGS, body)
+    if logs is None:
+        return _salvage(body, _LOG_RECORD, "resourceLogs", "scopeLogs", "logRecords")
     return [
         _group(scoped.scope, group.resource, scoped.log_records, _LOG_RECORD)
         for group in logs.resource_logs
@@ -140,22 +145,80 @@ def read_json_logs(body: bytes) -> list[JsonGroup]:
 
 
 def _decode(decoder: Any, body: bytes) -> Any:
+    """The whole message; None where it is JSON and a part of it is not what it should be."""
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except msgspec.ValidationError:
+        return None
+    except _NO_JSON:
         raise Undecodable("the body is not OTLP/JSON") from None
 
 
+def _salvage(body: bytes, decoder: Any, *names: str) -> list[JsonGroup]:
+    """The groups of a message of which a part is wrong: a resource or a scope that cannot be read says nothing."""
+    try:
+        tree = _without_nulls(msgspec.json.decode(body))
+    except _NO_JSON:
+        raise Undecodable("the body is not OTLP/JSON") from None
+    groups_name, scopes_name, items_name = names
+    found = [
+        _group(
+            _part(_Scope, scoped, "scope"), _part(_Resource, group, "resource"),
+            [msgspec.Raw(msgspec.json.encode(item)) for item in _members(scoped, items_name)], decoder,
+        )
+        for group in _members(tree, groups_name)
+        for scoped in _members(group, scopes_name)
+    ]  # fmt: skip
+    if not any(group.items for group in found) and not _says_nothing(tree, groups_name):
+        raise Undecodable("not one item can be read from this JSON")
+    return found
+
+
+def _says_nothing(tree: Any, groups_name: str) -> bool:
+    """Whether it is an export without anything in it, which is fine."""
+    return isinstance(tree, dict) and tree.get(groups_name, []) == []
+
+
+def _members(tree: Any, name: str) -> list[Any]:
+    members = tree.get(name) if isinstance(tree, dict) else None
+    return members if isinstance(members, list) else []
+
+
+def _part(kind: Any, tree: Any, name: str) -> Any:
+    if not isinstance(tree, dict) or name not in tree:
+        return None
+    try:
+        return msgspec.json.decode(msgspec.json.encode(tree[name]), type=kind)
+    except msgspec.ValidationError:
+        return None
+
+
+def _without_nulls(tree: Any) -> Any:
+    """In protobuf's JSON a null is a field that was not set."""
+    if isinstance(tree, dict):
+        return {name: _without_nulls(value) for name, value in tree.items() if value is not None}
+    return [_without_nulls(value) for value in tree] if isinstance(tree, list) else tree
+
+
 def _group(scope: _Scope | None, resource: _Resource | None, raws: list[msgspec.Raw], decoder: Any) -> JsonGroup:
-    items = []
-    for raw in raws:
-        try:
-            items.append(decoder.decode(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue
+    items = [item for item in (_item(raw, decoder) for raw in raws) if item is not None]
     attributes = resource.attributes if resource else []
     named = scope or _Scope()
     return JsonGroup(attributes, named.name, named.version, items, len(raws) - len(items))
+
+
+def _item(raw: msgspec.Raw, decoder: Any) -> Any:
+    """A span or log record; None where it is none."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        pass
+    except _NO_JSON:
+        return None
+    try:
+        return decoder.decode(msgspec.json.encode(_without_nulls(msgspec.json.decode(raw))))
+    except _NO_JSON:
+        return None
 
 
 def json_id(text: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from collector import dialects_table as table
 from collector import otlp_lite
 from collector.decode import ATTRIBUTES_MAX, Decoded, Undecodable, keep
-from collector.decode_attributes import read_attributes, read_json_attributes
+from collector.decode_attributes import Unreadable, read_attributes, read_json_attributes
 from collector.decode_json import JsonLogRecord, json_any, json_id, json_nanos, read_json_logs
 from collector.decode_senders import emitter_of, json_emitter, json_sender, sender_of
 from collector.normalize import Sender, SpanFrame, normalize
@@ -41,7 +41,11 @@ def decode_logs(body: bytes, tenant: str, received_ns: int) -> Decoded:
         sender, emitter = sender_of(group.resource), emitter_of(group.scope)
         for record in group.items:
             seen += 1
-            event = _event(record, emitter.scope, received_ns)
+            try:
+                event = _event(record, emitter.scope, received_ns)
+            except Unreadable:
+                decoded.rejected.append(Rejected("undecodable", "an attribute of a log record is damaged"))
+                continue
             if event is not None:
                 _keep(_record(event, tenant, sender, emitter), decoded)
     if salvage.damaged and not seen:

@@ -9,6 +9,7 @@ import random
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import httpx2
 from corpus_loader import scenarios
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from storm.storm_damage import ODD_NUMBERS, damaged
 from storm.storm_processes import Server
@@ -24,6 +26,8 @@ from storm.storm_run import Outcome, Plan, Storm
 from storm.storm_senders import EXPORT, RETRYABLE
 
 SENDERS = 4
+PATHS = {"traces": EXPORT, "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export"}
+MESSAGE_BYTES_MAX = 1 << 20
 ATTEMPTS = 5
 """With an export that is to be sent again."""
 ALLOWED = {"gRPC OK", "gRPC INVALID_ARGUMENT", "gRPC RESOURCE_EXHAUSTED", "HTTP 200", "HTTP 400", "HTTP 413"}
@@ -39,7 +43,13 @@ class DamageStorm(Storm):
         super().__init__(postgres, plan, directory, seed)
         self._seconds = seconds
         self.answers: Counter[str] = Counter()
-        self._bodies = [body for scenario in scenarios() for body in scenario.traces if len(body) < BODY_BYTES_MAX]
+        recorded = {
+            "traces": [body for scenario in scenarios() for body in scenario.traces],
+            "logs": [body for scenario in scenarios() for body in scenario.logs],
+        }
+        self._bodies = {
+            signal: [body for body in bodies if len(body) < BODY_BYTES_MAX] for signal, bodies in recorded.items()
+        }
 
     def rage(self) -> None:
         """Sends for ``seconds``."""
@@ -50,8 +60,12 @@ class DamageStorm(Storm):
             httpx2.Client(base_url=f"http://{collector.http}", timeout=30) as client,
             ThreadPoolExecutor(SENDERS) as pool,
         ):
-            call = channel.unary_unary(EXPORT)
-            ways = (lambda body: _by_grpc(call, body), lambda body: _by_http(client, body), _json_sender(client))
+            calls = {signal: channel.unary_unary(path) for signal, path in PATHS.items()}
+            ways = (
+                lambda signal, body: _by_grpc(calls[signal], body),
+                lambda signal, body: _by_http(client, signal, body),
+                _json_sender(client),
+            )
             seeds = [self._chance.getrandbits(32) for _ in range(SENDERS)]
             for answers in pool.map(lambda seed: self._send_damaged(ways, seed, ends), seeds):
                 self.answers += answers
@@ -59,13 +73,16 @@ class DamageStorm(Storm):
     def _send_damaged(self, ways: tuple[Any, ...], seed: int, ends: float) -> Counter[str]:
         chance, answers = random.Random(seed), Counter[str]()
         while time.monotonic() < ends:
-            if chance.random() < 0.02:
+            signal, kind = chance.choice(("traces", "traces", "logs")), chance.random()
+            if kind < 0.02:
                 body = chance.randbytes(chance.randrange(400))
+            elif kind < 0.03:
+                body = bytes(MESSAGE_BYTES_MAX + 1)
             else:
-                body = damaged(chance, chance.choice(self._bodies))
+                body = damaged(chance, chance.choice(self._bodies[signal]))
             way, answer = chance.choice(ways), ""
             for _ in range(ATTEMPTS):
-                answer = way(body)
+                answer = way(signal, body)
                 if answer not in AGAIN:
                     break
                 time.sleep(0.1)  # as senders do
@@ -99,22 +116,22 @@ def _by_grpc(call: Any, body: bytes) -> str:
     return "gRPC OK"
 
 
-def _by_http(client: httpx2.Client, body: bytes, kind: str = "application/x-protobuf") -> str:
-    answer = client.post("/v1/traces", content=body, headers={"Content-Type": kind})
+def _by_http(client: httpx2.Client, signal: str, body: bytes, kind: str = "application/x-protobuf") -> str:
+    answer = client.post(f"/v1/{signal}", content=body, headers={"Content-Type": kind})
     return f"HTTP {answer.status_code}"
 
 
 def _json_sender(client: httpx2.Client) -> Any:
-    def send(body: bytes) -> str:
+    def send(signal: str, body: bytes) -> str:
         chance = random.Random(body)
-        return _by_http(client, damaged_json(chance, body), "application/json")
+        return _by_http(client, signal, damaged_json(chance, signal, body), "application/json")
 
     return send
 
 
-def damaged_json(chance: random.Random, body: bytes) -> bytes:
+def damaged_json(chance: random.Random, signal: str, body: bytes) -> bytes:
     """The same export as OTLP/JSON, where it can be read, with odd values in it or cut off."""
-    request = ExportTraceServiceRequest()
+    request = ExportTraceServiceRequest() if signal == "traces" else ExportLogsServiceRequest()
     try:
         request.ParseFromString(body)
     except DecodeError:
@@ -131,6 +148,6 @@ def _spoil(chance: random.Random, tree: Any) -> None:
     while isinstance(tree, (dict, list)) and tree:
         key = chance.choice(list(tree) if isinstance(tree, dict) else range(len(tree)))
         if not isinstance(tree[key], (dict, list)) or not tree[key] or chance.random() < 0.1:
-            tree[key] = chance.choice(ODD_VALUES)
+            tree[key] = deepcopy(chance.choice(ODD_VALUES))
             return
         tree = tree[key]
