@@ -74,13 +74,14 @@ ELSEWHERE = {
     "litellm_budget_hook.py": {"fastapi", "httpx", "litellm"},
     "anthropic_agent.py": {"anthropic"},
     "crewai_agent.py": {"crewai"},
+    "fuzz_decoders.py": {"atheris"},
     "langfuse_agent.py": {"langfuse"},
     "langgraph_agent.py": {"langchain", "langchain_openai"},
     "llama_index_agent.py": {"llama_index"},
     "openai_agents_agent.py": {"agents"},
     "pydantic_ai_agent.py": {"pydantic_ai"},
 }
-"""Examples that run in an environment of their own, and what is installed there."""
+"""What runs in an environment of its own or only where somebody installed more, and what that is."""
 
 
 def test_every_library_a_test_or_an_example_imports_is_locked() -> None:
