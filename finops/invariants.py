@@ -50,6 +50,7 @@ HEADS = Invariant("sessionHeads", "I9", "the heads of sessions say what their sl
 INTAKE = Invariant(
     "intake", "I8", "received = posted + redelivered + suspense + ignored, and as much is kept as counted"
 )
+VERDICTS = Invariant("verdictSums", "I8", "sums of spans by verdict are those of the spans that are kept")
 NOT_NEGATIVE = Invariant("notNegative", "I10", "nothing that stands is below zero, and no span stands for two calls")
 RATES = Invariant("rates", "I11", "every version of a rate is as the audit trail tells it, and none is missing")
 TENANTS = Invariant("tenants", "I13", "what a sender of one organisation sent belongs to that organisation")
@@ -61,8 +62,8 @@ RECOUNT = Invariant("recount", "I2", "counting the stored spans again comes to t
 PRICES = Invariant("prices", "I7", "entries cost what the version of the rates they name makes of their tokens")
 
 STORED = (
-    ENTRIES_UNIQUE, STANDING, REVERSALS, LINES, USAGE_15M, USAGE_1D, USAGE_BLOCKS, SLOTS, HEADS, INTAKE, NOT_NEGATIVE,
-    RATES, TENANTS, TOLD_ONCE,
+    ENTRIES_UNIQUE, STANDING, REVERSALS, LINES, USAGE_15M, USAGE_1D, USAGE_BLOCKS, SLOTS, HEADS, INTAKE, VERDICTS,
+    NOT_NEGATIVE, RATES, TENANTS, TOLD_ONCE,
 )  # fmt: skip
 """Those that the database can tell by itself."""
 

@@ -10,7 +10,7 @@ from finops.trace_node import Node
 from ledger import mapping
 from ledger.pool import Connection
 from ledger.settling import org_of
-from ledger.sums import QUARTER_HOUR_NS
+from ledger.sums import QUARTER_HOUR_NS, Verdicts
 from sql import query
 
 NaiveCost = Callable[[SpanRecord, int], int | None]
@@ -80,6 +80,21 @@ def _redelivered(batch: Timed, fresh: Iterable[Node]) -> list[tuple[SpanRecord, 
         else:
             found.append(item)
     return found
+
+
+async def write_verdicts(connection: Connection, found: Verdicts, arrived_ns: int) -> None:
+    """Adds what is said of new spans to their quarter hour of arrival."""
+    if found:
+        columns = zip(*found.values(), strict=True)
+        await connection.execute(
+            query("add_verdicts"),
+            {
+                "bucket": mapping.time_of(arrived_ns - arrived_ns % QUARTER_HOUR_NS),
+                "orgs": [org_id for org_id, _ in found],
+                "verdicts": [verdict for _, verdict in found],
+                **dict(zip(("spans", "would_cost_pico", "unpriced_spans"), map(list, columns), strict=True)),
+            },
+        )
 
 
 async def write_intake(connection: Connection, counts: Counts, rejected: Sequence[Rejected], arrived_ns: int) -> None:

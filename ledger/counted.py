@@ -7,7 +7,7 @@ from finops.counting import Arrivals, TraceKey
 from finops.entries import Entry
 from finops.spans import AppendOutcome, Rejected, SpanRecord
 from finops.trace_node import Node
-from ledger import append_rows, arrivals, call_scopes, copy_rows
+from ledger import append_rows, arrivals, call_scopes, copy_rows, sums
 from ledger.call_scopes import FreshScopes
 from ledger.pool import Connection
 from ledger.settling import Settling
@@ -38,6 +38,8 @@ class Counted:
         self._spans: Iterator[bytes] | None = None
         self._updates: append_rows.Parameters | None = None
         self._sums: append_rows.Sums | None = None
+        self._fresh: list[Node] = []
+        self._verdicts: sums.Verdicts = {}
         self._outcome = AppendOutcome()
         self._intake: arrivals.Counts = {}
         self.is_finished = False
@@ -69,6 +71,7 @@ class Counted:
         if self._updates is not None:
             await connection.execute(query("update_spans"), self._updates)
         await append_rows.add_sums(connection, self._sums, rollups=rollups)
+        await arrivals.write_verdicts(connection, self._verdicts, self._came.arrived_ns)
         await arrivals.write_intake(connection, self._intake, self._came.rejected, self._came.arrived_ns)
         return self._outcome
 
@@ -76,7 +79,7 @@ class Counted:
         """Rows of new spans. All entries must have been made."""
         settling, came = self._settling, self._came
         settling.keep(came.found.replaced)
-        fresh = [node for node in settling.changed if not node.stored]
+        fresh = self._fresh = [node for node in settling.changed if not node.stored]
         known = {id(node): node for node in (*settling.changed, *came.found.replaced) if node.stored}
         self._updates = append_rows.span_updates(list(known.values()), settling.kept, came.arrived_ns)
         for first in range(0, len(fresh), SPANS_AT_ONCE):
@@ -88,6 +91,7 @@ class Counted:
         fresh, _, redelivered, conflicts = came.found
         batch = [record for record, _ in came.timed]
         self._sums = append_rows.sums_of([line.entry for line in settling.entries])
+        self._verdicts = sums.verdicts(self._fresh, settling.kept)
         self._outcome = arrivals.outcome_of(batch, came.rejected, fresh, redelivered, conflicts)
         self._intake = arrivals.counts_of(came.timed, came.rejected, fresh, self._outcome, settling.naive_cost)
         self.is_finished = True

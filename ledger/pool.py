@@ -37,9 +37,10 @@ _SAFETY = "select name, setting from pg_settings where name in ('fsync', 'full_p
 
 
 async def configure(connection: Connection) -> None:
-    """UTC for every date function, and commits that are on disk when they return."""
+    """UTC for every date function, commits that are on disk when they return, sums added by whoever adds spans."""
     await connection.execute("set timezone = 'UTC'")
     await connection.execute("set synchronous_commit = on")
+    await connection.execute("set finops.adds_verdicts = on")  # so no trigger need do it: see migration 23
     await connection.execute(query("engine_session"))
     await connection.commit()
     connection.adapters.register_dumper(list, PlainListDumper)

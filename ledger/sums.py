@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from operator import itemgetter
 
 from finops.entries import Entry, Measures
+from finops.trace_node import Node
 from ledger.mapping import time_of
+from ledger.settling import Kept
 
 SLOT_NS = 10 * 10**9
 QUARTER_HOUR_NS = 900 * 10**9
@@ -91,6 +93,23 @@ def _bucket(key: Key) -> int:
     bucket = key[0]
     assert isinstance(bucket, int)
     return bucket
+
+
+Verdicts = Mapping[tuple[str, str], tuple[int, int, int]]
+"""By organisation and verdict: spans, what a naive sum adds for them (pico-USD), and for how many it knows nothing."""
+
+
+def verdicts(nodes: Iterable[Node], kept: Mapping[int, Kept]) -> Verdicts:
+    """Of new spans. ``kept`` is by the id() of the node. What is unknown: as ``is_unpriced`` of the database says."""
+    together: dict[tuple[str, str], tuple[int, int, int]] = {}
+    for node in nodes:
+        org_id, cost_pico = kept[id(node)]
+        key = (org_id, node.verdict)
+        spans, known, unknown = together.get(key, (0, 0, 0))
+        if cost_pico is None and (node.verdict == "noUsage" or node.record.usage is not None):
+            unknown += 1
+        together[key] = (spans + 1, known + (cost_pico or 0), unknown)
+    return together
 
 
 def slots(entries: Iterable[Entry]) -> Columns:

@@ -36,6 +36,7 @@ QUERIES = {
     invariants.USAGE_BLOCKS: "verify_usage_blocks",
     invariants.SLOTS: "verify_slots",
     invariants.INTAKE: "verify_intake",
+    invariants.VERDICTS: "verify_verdict_sums",
     invariants.NOT_NEGATIVE: "verify_not_negative",
     invariants.HEADS: "verify_heads",
     invariants.RATES: "verify_rates",

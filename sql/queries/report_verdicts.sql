@@ -2,12 +2,11 @@
 -- ledger.coverage.
 select
     verdict,
-    count(*) as spans,
-    coalesce(sum(would_cost_pico), 0) as would_cost_pico,
-    count(*) filter (where would_cost_pico is null and (verdict = 'noUsage' or facts -> 'usage' is not null))
-        as unpriced_spans
-from spans
-where arrived_at >= %(start)s and arrived_at < %(end)s
-    and (%(orgs)s::text[] is null or org_id = any(%(orgs)s))
+    sum(spans)::bigint as spans,
+    sum(would_cost_pico) as would_cost_pico,
+    sum(unpriced_spans)::bigint as unpriced_spans
+from verdict_sums
+where bucket >= %(start)s and bucket < %(end)s and (%(orgs)s::text[] is null or org_id = any(%(orgs)s))
 group by verdict
-order by spans desc, verdict
+having sum(spans) <> 0
+order by 2 desc, verdict

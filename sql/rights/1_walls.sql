@@ -65,6 +65,7 @@ begin
             ('agent_hours', 'own', 'org_id'),
             ('suspense', 'own', 'coalesce(nullif(tenant, ''''), ''default'')'),
             ('intake', 'own', 'org_id'),
+            ('verdict_sums', 'own', 'org_id'),
             ('audit', 'trail', 'org_id'),
             ('reprice_runs', 'own', 'org_id'),
             ('erasures', 'own', 'org_id'),

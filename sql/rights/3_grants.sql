@@ -9,7 +9,8 @@ grant select on schema_migrations to finops_collector, finops_api, finops_jobs, 
 -- The collector counts, prices and appends.
 grant select, insert on entries, rates, suspense to finops_collector;
 revoke insert on rates from finops_collector;
-grant select, insert, update on spans, session_slots, session_heads, intake, call_scopes, dirty_ranges to finops_collector;
+grant select, insert, update on spans, session_slots, session_heads, intake, verdict_sums, call_scopes, dirty_ranges
+to finops_collector;
 grant select, insert, update, delete on unpriced to finops_collector;
 grant select, update on append_heads to finops_collector;
 grant select on rate_epoch, deployments, storage_progress, burn_window, tokens, blocks to finops_collector;
@@ -25,7 +26,7 @@ grant select, insert, update, delete on session_heads, agent_hours to finops_api
 grant select, update on burn_window, agent_hours_done to finops_api;
 grant select, insert, update, delete on unpriced, baselines, deployments to finops_api;
 grant select, update on append_heads, rate_epoch, audit_head to finops_api;
-grant select on suspense, intake, storage_progress, tokens, blocks, usage_blocks to finops_api;
+grant select on suspense, intake, verdict_sums, storage_progress, tokens, blocks, usage_blocks to finops_api;
 grant select, insert on block_calendars to finops_api;
 grant update (last_used_at) on tokens to finops_api;
 grant select, insert, update, delete on budgets, budget_firings to finops_api;
@@ -55,7 +56,7 @@ grant select (
     erasure_id, number, org_id, kind, identifier, pseudonym, requested_at, requested_by, reason, phase, counts, finished_at
 ) on erasures to finops_reader;
 grant select on
-    entries, spans, usage_15m, usage_1d, session_slots, suspense, intake, unpriced, rates, rate_epoch, deployments,
+    entries, spans, usage_15m, usage_1d, session_slots, suspense, intake, verdict_sums, unpriced, rates, rate_epoch, deployments,
     baselines, audit, reprice_runs, service_starts, storage_progress, dirty_ranges, alerts, alert_deliveries,
     alert_silences, session_heads, anomalies, agent_hours, spend_15m, spend_1d, session_spend, session_anomalies,
     agent_baselines, budgets, budget_firings, blocks, usage_blocks, block_calendars

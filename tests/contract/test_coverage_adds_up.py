@@ -14,7 +14,7 @@ from ledger.pool import Pool
 from ledger.rates import RateStore
 from ledger.sessions import SessionReports
 from ledger.unpriced import UnpricedCalls
-from sql import migrations
+from sql import migrations, query
 
 HOUR_NS = 3_600 * 10**9
 CALL_PICO = 601 * 150_000 + 400 * 75_000 + 10 * 600_000
@@ -86,6 +86,9 @@ async def test_an_organisation_sees_what_it_said_or_inherited(ledger_pool: Pool)
 
 OLD_SHAPE = (
     "drop schema walled cascade",
+    "drop function note_verdicts cascade",
+    "drop function note_verdict cascade",
+    "drop table verdict_sums",
     "drop table rights_applied",
     "alter table spans drop column org_id",
     "drop table intake",
@@ -97,14 +100,34 @@ OLD_SHAPE = (
 
 async def test_a_ledger_of_before_is_brought_along(ledger_pool: Pool) -> None:
     await a_ledger(ledger_pool).append([call(1, org="acme"), call(2, tenant="beta"), call(3)], [], NOW_NS)
-    arrivals = next(migration.text for migration in migrations() if migration.number == 9)
+    arrivals, verdicts = (next(m.text for m in migrations() if m.number == number) for number in (9, 23))
     async with ledger_pool.connection() as connection:
         for old in OLD_SHAPE:
             await connection.execute(old)
         await connection.execute(arrivals)
+        await connection.execute("drop function is_unpriced")
+        await connection.execute(verdicts)
+    summed = await rows(ledger_pool, "select org_id, verdict, spans, would_cost_pico > 0 from verdict_sums order by 1")
+    assert summed == [(org_id, "billed", 1, True) for org_id in ("acme", "beta", "default")]
     kept = await rows(ledger_pool, "select org_id, would_cost_pico > 0 from spans order by span_id")
     assert kept == [("acme", True), ("beta", True), ("default", True)]
     counted = await rows(ledger_pool, "select bucket::timestamptz at time zone 'UTC', org_id, spans from intake")
     assert [(str(bucket), org_id, spans) for bucket, org_id, spans in counted] == [
         ("2026-11-20 00:00:00", "default", 7)
     ]
+
+
+async def test_spans_added_by_a_collector_of_the_version_before_are_in_the_sums(ledger_pool: Pool) -> None:
+    await a_ledger(ledger_pool).append([call(1), call(2)], [], NOW_NS)
+    async with ledger_pool.connection() as connection:
+        await connection.execute("reset finops.adds_verdicts")
+        await connection.execute(
+            "insert into spans "
+            "select (jsonb_populate_record(s, jsonb_build_object('span_id', '\\x00000000000000aa'))).* from spans s "
+            "where span_id = (select min(span_id) from spans)"
+        )
+        await connection.execute("set finops.adds_verdicts = on")
+        row = await (await connection.execute(query("verify_verdict_sums"))).fetchone()
+    assert row is not None
+    assert row[1:] == (0, None)
+    assert await rows(ledger_pool, "select verdict, spans from verdict_sums") == [("billed", 3)]

@@ -152,7 +152,7 @@ async def test_the_blocks_of_a_period_are_found_by_their_keys(connection: Connec
 async def test_what_arrived_in_a_period_is_found_by_its_arrival(connection: Connection) -> None:
     found = {name: await scans(connection, name, await values_of(connection, name, "UTC")) for name in BY_ARRIVAL}
     assert found == {
-        "report_verdicts": [("spans", "spans_arrived_at")],
+        "report_verdicts": [("verdict_sums", "verdict_sums_pkey")],
         "report_suspense": [("suspense", "suspense_arrived_at")],
         "report_redelivered": [("intake", "intake_pkey1")],
     }
