@@ -5,6 +5,7 @@ that thousands of runs share one ledger. The model knows calls, rates and intege
 """
 
 import os
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from storm.storm_processes import Collector, QueryApi
-from storm.storm_senders import EXPORT
+from storm.storm_senders import CHANNEL_OPTIONS, EXPORT
 
 PICO = 10**12
 DAYS = 12
@@ -38,6 +39,8 @@ class Call(NamedTuple):
     input_tokens: int
     output_tokens: int
     end_ns: int
+    day: str
+    """On which it counts, in UTC."""
 
 
 class Used(NamedTuple):
@@ -57,6 +60,9 @@ class Installation(NamedTuple):
     api: QueryApi
 
 
+RESTARTS_IN = 12
+"""Of so many chances of a restart one is taken: it takes a second."""
+WORDS = (signal.SIGKILL, signal.SIGTERM)
 OTHERS = ("/burn-rates/active", "/anomalies/active", "/forecast", "/roi-stats", "/cache-impact", "/coverage")
 """Asked without a look at what they say."""
 Stated = tuple[int, int]
@@ -70,6 +76,8 @@ class AnyUse(RuleBasedStateMachine):
     runs = 0
     exports = 0
     compared = 0
+    restarts = 0
+    restarting = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +94,7 @@ class AnyUse(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """The channels."""
-        self._channels = [grpc.insecure_channel(each.address) for each in self.installation.collectors]
+        self._channels = [grpc.insecure_channel(each.address, CHANNEL_OPTIONS) for each in self.installation.collectors]
 
     def teardown(self) -> None:
         """Hang up."""
@@ -111,8 +119,9 @@ class AnyUse(RuleBasedStateMachine):
             if session in self.erased:
                 continue
             end = now - timedelta(minutes=age)
-            ids = os.urandom(16), os.urandom(8)
-            export.append(Call(*ids, model, agent, session, given, answered, int(end.timestamp() * 1e6) * 1000))
+            ids, end_ns = (os.urandom(16), os.urandom(8)), int(end.timestamp() * 1e6) * 1000
+            day = f"{now if end > now + timedelta(minutes=5) else end:%Y-%m-%d}"
+            export.append(Call(*ids, model, agent, session, given, answered, end_ns, day))
         if not export:
             return
         self._deliver(export, replica)
@@ -169,6 +178,15 @@ class AnyUse(RuleBasedStateMachine):
             self._ask("POST", "/erasures", json=body)
             self.erased.add(session)
 
+    @precondition(lambda self: self.restarting)
+    @rule(replica=st.integers(0, 1), chance=st.integers(1, RESTARTS_IN), word=st.sampled_from(WORDS))
+    def restart(self, replica: int, chance: int, word: signal.Signals) -> None:
+        """A collector is killed or told to end, and comes back knowing nothing."""
+        if chance == RESTARTS_IN:
+            AnyUse.restarts += 1
+            self.installation.collectors[replica].end(word)
+            self.installation.collectors[replica].start()
+
     @invariant()
     def agents_are_exact(self) -> None:
         """By agent, and by day and agent."""
@@ -179,7 +197,7 @@ class AnyUse(RuleBasedStateMachine):
         assert {row["agentId"]: used(row) for row in rows} == self._model(lambda call: f"agent-{call.agent}")
         rows = self._rows("/trends")
         found = {(row["date"], row["agentId"]): used(row) for row in rows}
-        assert found == self._model(lambda call: (self._day(call), f"agent-{call.agent}"))
+        assert found == self._model(lambda call: (call.day, f"agent-{call.agent}"))
 
     @precondition(lambda self: self.calls)
     @rule()
@@ -195,14 +213,7 @@ class AnyUse(RuleBasedStateMachine):
         assert {row["modelId"]: used(row) for row in answer["items"]} == self._model(
             lambda call: self.model_of(call.model)
         )
-        for path in (
-            "/burn-rates/active",
-            "/anomalies/active",
-            "/forecast",
-            "/roi-stats",
-            "/cache-impact",
-            "/coverage",
-        ):
+        for path in OTHERS:
             self._ask("GET", path, params={"orgId": self.name})
 
     def model_of(self, model: int) -> str:
@@ -212,11 +223,6 @@ class AnyUse(RuleBasedStateMachine):
     def session_of(self, session: int) -> str:
         """As it is sent."""
         return f"{self.name}-session-{session}"
-
-    def _day(self, call: Call) -> str:
-        now = datetime.now(UTC)
-        end = datetime.fromtimestamp(call.end_ns / 1e9, UTC)
-        return f"{min(end, now) if end > now + timedelta(minutes=5) else end:%Y-%m-%d}"
 
     def _model(self, key: Callable[[Call], Any]) -> dict[Any, Used]:
         found: dict[Any, Used] = {}
@@ -248,7 +254,7 @@ class AnyUse(RuleBasedStateMachine):
         scope = group.scope_spans.add()
         scope.scope.name = "opentelemetry.instrumentation.openai_v2"
         scope.spans.extend(self._span(call) for call in export)
-        self._channels[replica].unary_unary(EXPORT)(request.SerializeToString(), timeout=30)
+        self._channels[replica].unary_unary(EXPORT)(request.SerializeToString(), timeout=30, wait_for_ready=True)
 
     def _span(self, call: Call) -> Span:
         span = Span(trace_id=call.trace_id, span_id=call.span_id, name="chat")

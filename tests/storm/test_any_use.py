@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from storm.any_use import AnyUse, Installation
 from storm.storm_processes import HERE, Collector, QueryApi, Server, environment_of, server
 from storm.storm_run import broken_in
 
 LONG = os.environ.get("STORM") == "long"
-RUNS, STEPS = (int(os.environ.get("STORM_RUNS", "500")), 60) if LONG else (3, 15)
+RUNS, STEPS = (int(os.environ.get("STORM_RUNS", "500")), 60) if LONG else (4, 15)
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("storm"), pytest.mark.timeout(1800)]
 
 
@@ -31,7 +31,11 @@ def lived(postgres: Server, directory: Path, runs: int, fault: str | None = None
 
     class Lived(AnyUse):
         installation = Installation((first, second), api)
+        restarting = LONG
 
+    number = int(os.environ.get("STORM_SEED", int.from_bytes(os.urandom(4))))
+    print(f"seed {number}")
+    seed(number)(Lived)
     try:
         first.start()
         second.start()
@@ -46,16 +50,21 @@ def lived(postgres: Server, directory: Path, runs: int, fault: str | None = None
         first.stop()
         second.stop()
         api.stop()
-        print(f"{AnyUse.runs} runs, {AnyUse.exports} exports, {AnyUse.compared} comparisons")
+        print(
+            f"{AnyUse.runs} runs, {AnyUse.exports} exports, {AnyUse.compared} comparisons, {AnyUse.restarts} restarts"
+        )
     return broken_in(url, 1)
 
 
 def test_any_use_in_any_order_is_what_the_model_says(postgres: Server, tmp_path: Path) -> None:
     assert lived(postgres, tmp_path, RUNS) == []
+    if LONG:
+        assert AnyUse.exports > 3 * RUNS
+        assert AnyUse.restarts > 0
 
 
 @pytest.mark.skipif(not LONG, reason="runs in make storm")
-@pytest.mark.parametrize("fault", ["no_deduplication", "float_money"])
+@pytest.mark.parametrize("fault", ["no_deduplication", "float_money", "late_is_now"])
 def test_a_broken_build_is_found_out_by_use(postgres: Server, tmp_path: Path, fault: str) -> None:
     with pytest.raises(AssertionError):
         lived(postgres, tmp_path, 50, fault)
