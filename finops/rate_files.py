@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import NamedTuple
 
+from finops.instants import read_instant
 from finops.model_names import canonical_provider, vendor_prefix
 from finops.money import amount_pico
 from finops.offers import Asked, Offer, Unpriced
@@ -105,7 +106,7 @@ def _instant(text: str) -> datetime | None:
     if not text:
         return None
     try:
-        instant = datetime.fromisoformat(text)
+        instant = read_instant(text)
     except ValueError:
         raise RefusedRate({"effectiveFrom": "is not an RFC 3339 time"}) from None
     if instant.tzinfo is None:

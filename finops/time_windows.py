@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from finops.instants import read_instant
 from finops.periods import first_instant, zone_named
 
 STEPS = ("hour", "day", "week", "month")
@@ -88,7 +89,7 @@ def _days_of(word: str, today: date) -> tuple[date, date]:
 
 def _instant(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text.strip().replace(" ", "+"))
+        found = read_instant(text.strip().replace(" ", "+"))
         if found.tzinfo is None:
             raise ValueError(text)
         return found.astimezone(UTC)

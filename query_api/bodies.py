@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from finops.instants import read_instant
 from finops.stored_text import NAME_LENGTH_MAX, storable
 from query_api.problems import Fault, Problem, bad_request, unprocessable
 
@@ -85,7 +86,7 @@ class BodyReader:
         try:
             if not isinstance(value, str):
                 raise ValueError(name)
-            found = datetime.fromisoformat(value)
+            found = read_instant(value)
             if found.tzinfo is None:
                 raise ValueError(name)
             return found.astimezone(UTC)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from finops.instants import read_instant
 from finops.model_names import stated_provider
 from finops.money import usd
 from finops.reprice import Changes
@@ -116,7 +117,7 @@ def _request(arguments: argparse.Namespace) -> RepriceRequest:
 
 
 def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
+    instant = read_instant(text)
     if instant.tzinfo is None:
         raise argparse.ArgumentTypeError("needs its offset, such as 2026-11-01T00:00:00Z")
     return instant.astimezone(UTC)

@@ -6,16 +6,24 @@ the real one. Calls are dated by their senders, so nothing that is summed may ch
 
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import grpc
 import psycopg
+from otlp_bytes import export, span
 from storm.storm_processes import Collector, QueryApi, Server
 from storm.storm_run import Plan, Storm
+from storm.storm_senders import EXPORT
 
 LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 STEPS = ("+3600", "-3600", "+0", "-3600", "+86400", "+0")
 """Seconds by which their clock is ahead, one after the other."""
+CALL = {
+    "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o",
+    "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 7, "gen_ai.agent.name": "late",
+}  # fmt: skip
 SLACK = timedelta(seconds=1)
 ASKED = ("burn-rates/active", "anomalies/active", "trends", "allocations", "coverage")
 
@@ -43,6 +51,7 @@ class ClockStorm(Storm):
             "FAKETIME_TIMESTAMP_FILE": str(self._said),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
         }
 
     def rage(self) -> None:
@@ -60,6 +69,35 @@ class ClockStorm(Storm):
                     time.sleep(0.2)
         finally:
             api.stop()
+
+    def new_day(self, evening: datetime) -> tuple[dict[date, int], list[dict[str, Any]], list[dict[str, Any]]]:
+        """Calls sent by the clock of the collector, from some seconds before midnight until after it.
+
+        By day; the days that the query API tells; the sessions that it says burn.
+        """
+        ahead = int((evening - datetime.now(UTC)).total_seconds())
+        (collector,) = self.collectors
+        sent: Counter[date] = Counter()
+        self._said.write_text(f"+{ahead}")
+        collector.start()
+        self._said.write_text(f"+{int((evening - datetime.now(UTC)).total_seconds())}")
+        try:
+            with grpc.insecure_channel(collector.address) as channel:
+                for number in range(1, 31):
+                    ends_ns = time.time_ns() + int(self._said.read_text()) * 10**9
+                    ids = {"trace_id": bytes([number]) * 16, "span_id": bytes([number]) * 8}
+                    body = export(span(CALL, **ids, start_ns=ends_ns, end_ns=ends_ns))  # type: ignore[arg-type]
+                    channel.unary_unary(EXPORT)(body, timeout=30)
+                    sent[datetime.fromtimestamp(ends_ns // 10**9, UTC).date()] += 1
+                    time.sleep(0.5)  # over midnight
+            api = QueryApi(self.url, self.directory / "query_api.log", **self._faked())
+            try:
+                days, burning = (api.client.get(f"/{path}") for path in ("trends?days=3", "burn-rates/active?limit=99"))
+                return dict(sent), days.json(), burning.json()
+            finally:
+                api.stop()
+        finally:
+            collector.stop()
 
     def misdated(self) -> int:
         """Entries that lie outside of the time in which their calls were made."""

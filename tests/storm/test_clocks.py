@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from storm.storm_clock import ASKED, LIBRARY, STEPS, ClockStorm
 from storm.storm_processes import Server, server
-from storm.storm_run import Plan
+from storm.storm_run import Plan, broken_in
 
 LONG = os.environ.get("STORM") == "long"
 STEP_SECONDS = 10.0 if LONG else 0.6
@@ -41,3 +42,13 @@ def test_a_build_that_follows_every_step_is_found_out(postgres: Server, tmp_path
     storm.run()
     print(f"misdated {storm.misdated()}")
     assert storm.misdated() > 0
+
+
+@pytest.mark.skipif(not LONG, reason="runs in make storm")
+def test_the_last_of_february_2100_goes_over_into_march(postgres: Server, tmp_path: Path) -> None:
+    storm = ClockStorm(postgres, PLAN, tmp_path, STEP_SECONDS)
+    sent, rows, burning = storm.new_day(datetime(2100, 2, 28, 23, 59, 50, tzinfo=UTC))
+    assert {row["date"]: row["calls"] for row in rows} == {f"{day:%Y-%m-%d}": n for day, n in sent.items()}
+    assert [f"{day:%m-%d}" for day in sorted(sent)] == ["02-28", "03-01"]
+    assert len(burning) == sum(sent.values())
+    assert broken_in(storm.url, 1) == []

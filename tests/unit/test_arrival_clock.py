@@ -47,3 +47,23 @@ def test_a_large_step_back_is_not_followed_until_the_system_is_where_it_would_be
     clocks.unix += HOUR
     clocks.passes(10)
     assert clock() == clocks.unix == START + 20
+
+
+def test_a_step_forward_may_be_taken_back() -> None:
+    clocks = SetClocks()
+    clock = clock_of(clocks)
+    clocks.unix += 24 * HOUR
+    assert clock() == START + 24 * HOUR
+    clocks.unix -= 24 * HOUR
+    clocks.passes(10)
+    assert clock() == START + 10
+    clocks.unix -= HOUR
+    assert clock() == START + 10, "but not to before where it began"
+
+
+def test_the_year_2100_is_a_time_like_any_other() -> None:
+    clocks = SetClocks()
+    clocks.unix = 4_102_444_800 * 10**9
+    clock = clock_of(clocks)
+    clocks.passes(10)
+    assert clock() == clocks.unix
