@@ -3,7 +3,10 @@
 import { dollars, node, shape } from "./parts.js";
 
 const COLOURS = 5;
-const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [960, 220, 76, 10, 24];
+const [HEIGHT, LEFT, TOP, BOTTOM] = [220, 76, 10, 24];
+const LABEL = 74; // as wide as the room a day's label needs
+// Drawn as wide as it is shown, about, so that its labels stay readable on a telephone.
+const widthNow = () => (matchMedia("(max-width: 40rem)").matches ? 360 : 960);
 
 // points: [{date, name, amount}]; names: that have a colour, the dearest first; more: others have amounts, too; dates: all.
 export function stackedDays(points, names, dates, more) {
@@ -16,21 +19,22 @@ export function stackedDays(points, names, dates, more) {
   const scale = (HEIGHT - TOP - BOTTOM) / highest;
   const dearest = [...sums].reduce((best, entry) => (whole(entry[1]) > whole(best[1]) ? entry : best));
   const title = `Spend by day, ${dates[0]} to ${dates.at(-1)}. The dearest day, ${dearest[0]}, cost ${dollars(whole(dearest[1]))}.`;
-  const svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title, class: "chart" });
+  const width = widthNow();
+  const svg = shape("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": title, class: "chart" });
   for (const part of [0, 0.5, 1]) {
     const y = HEIGHT - BOTTOM - part * highest * scale;
-    svg.append(shape("line", { x1: LEFT, x2: WIDTH, y1: y, y2: y, class: "grid" }));
+    svg.append(shape("line", { x1: LEFT, x2: width, y1: y, y2: y, class: "grid" }));
     svg.append(shape("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, part ? dollars(part * highest) : "$0"));
   }
-  drawDays(svg, sums, scale);
+  drawDays(svg, sums, scale, width);
   const parts = [legend(shown, more), svg];
   return parts;
 }
 
-function drawDays(svg, sums, scale) {
-  const step = (WIDTH - LEFT) / sums.size;
+function drawDays(svg, sums, scale, width) {
+  const step = (width - LEFT) / sums.size;
   const wide = Math.min(step * 0.72, 64);
-  const every = Math.ceil(sums.size / 12);
+  const every = Math.ceil((sums.size * LABEL) / (width - LEFT));
   [...sums].forEach(([date, parts], index) => {
     const x = LEFT + step * index + (step - wide) / 2;
     let y = HEIGHT - BOTTOM;

@@ -48,7 +48,7 @@ const WRITE = {
   share: (value) => {
     const cell = node("td", null, right);
     if (value !== null && value !== undefined) cell.append(bar(value));
-    cell.append(percent(value));
+    cell.append(node("span", percent(value), { class: "share" }));
     return cell;
   },
 };
