@@ -1,4 +1,4 @@
-"""The page in a real Chromium over 90 days of 50 agents: first paint, all figures, bytes, and each answer it asks for.
+"""The page in a real Chromium over 90 days of 50 agents: first paint, all figures, bytes, and each answer, then alone.
 
     python -m benchmarks.page [--rounds 10] [--screenshots DIRECTORY]
 
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import defaultdict
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -42,10 +43,13 @@ PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime 
 SETTLED = f"document.querySelector('#view h1') !== null && !{WAITING} && ({PAINTED}) !== null"
 ANSWERS = """
 performance.getEntriesByType('resource').filter((one) => one.name.includes('/api/'))
-    .map((one) => [new URL(one.name).pathname, one.responseEnd - one.requestStart])
+    .map((one) => [new URL(one.name), one.responseEnd - one.requestStart])
+    .map(([url, took]) => [url.pathname, url.search, took])
 """
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 SECONDS_MAX = 60
+ALONE = 40
+"""Times each question is asked without a browser."""
 
 
 class Measured:
@@ -55,6 +59,10 @@ class Measured:
         self.painted: defaultdict[str, list[float]] = defaultdict(list)
         self.settled: defaultdict[str, list[float]] = defaultdict(list)
         self.answers: defaultdict[str, list[float]] = defaultdict(list)
+        self.asked: dict[str, str] = {}
+        """The path of each question in full."""
+        self.alone: defaultdict[str, list[float]] = defaultdict(list)
+        """By path, asked one after the other and without a browser."""
 
 
 def main() -> int:
@@ -75,6 +83,7 @@ def main() -> int:
     with ExitStack() as held:
         address = _served(held)
         measured = _opened(address, chromium, arguments.rounds, arguments.screenshots)
+        _ask_alone(address, measured)
     return _judged(measured, arguments)
 
 
@@ -128,8 +137,20 @@ def _look(page: Any, address: str, view: str, measured: Measured) -> None:
     _settle(page)
     measured.settled[view].append(page.evaluate("performance.now()"))
     measured.painted[view].append(page.evaluate(PAINTED))
-    for path, took in page.evaluate(ANSWERS):
+    for path, search, took in page.evaluate(ANSWERS):
+        measured.asked[path + search] = path
         measured.answers[path].append(took)
+
+
+def _ask_alone(address: str, measured: Measured) -> None:
+    """Every question of the page, one at a time, with the two cores to itself."""
+    for question, path in sorted(measured.asked.items()):
+        request = urllib.request.Request(f"{address}{question}", headers={"Authorization": f"Bearer {TOKEN}"})
+        for _ in range(ALONE):
+            began = time.perf_counter()
+            with urllib.request.urlopen(request, timeout=SECONDS_MAX) as answer:
+                answer.read()
+            measured.alone[path].append((time.perf_counter() - began) * 1000)
 
 
 def _settle(page: Any) -> None:
@@ -164,7 +185,10 @@ def _judged(measured: Measured, limits: argparse.Namespace) -> int:
     for path, times in sorted(measured.answers.items()):
         p95 = statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
         late = max(late, p95)
-        print(f"p50 {statistics.median(times):6.1f} ms  p95 {p95:6.1f} ms  {path}")
+        alone = statistics.quantiles(measured.alone[path], n=20)
+        print(
+            f"p50 {statistics.median(times):6.1f} ms  p95 {p95:6.1f} ms, alone {alone[9]:.1f}, {alone[-1]:.1f}  {path}"
+        )
     print(f"first paint {paint:.0f} ms (limit {limits.paint_ms:.0f})")
     print(f"the slowest p95 is {late:.0f} ms (limit {limits.answer_ms:.0f})")
     return 0 if paint <= limits.paint_ms and late <= limits.answer_ms and weight <= limits.kilobytes else 1
