@@ -1,16 +1,16 @@
 """Who may come in: bytes, spans, exports and age of everything not yet committed, asked before anything is parsed.
 
-A full house is an answer, not an error: the sender keeps its data and comes back. The last quarter is kept for tenants
-that hold less than an equal share would be with one tenant more, so that one flood does not shut the door for others.
-Whoever has nothing inside is over no share.
+A full house is an answer, not an error: the sender keeps its data and comes back. A tenant may hold at most twice what
+it leaves free of bytes, spans and exports, each: one flood leaves a third, and n floods leave one part in 2n + 1, to
+those who come after. An export in an empty house need only fit. Of age only a tenant's own exports count.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-SPAN_BYTES_GUESSED = 1024
-"""An export is taken for one span for so many bytes, or part of them, until it is decoded."""
+HELD_FOR_ONE_FREE = 2
+"""A tenant may hold so much for one part that it leaves free."""
 
 
 class Limits(NamedTuple):
@@ -21,14 +21,25 @@ class Limits(NamedTuple):
     requests: int
     age_ns: int
 
+    @property
+    def export_spans(self) -> int:
+        """An export of more spans counts for so many: even the largest is let in beside a flood, of whatever size.
+
+        So spans inside may come to four and a half times the limit, where every export holds more than two ninths of
+        it; of exports that hold more than all of it there is but one inside.
+        """
+        return max(1, HELD_FOR_ONE_FREE * self.spans // (HELD_FOR_ONE_FREE + 1) ** 2)
+
 
 class _Held:
     """What one tenant has inside."""
 
-    __slots__ = ("bytes", "requests", "spans")
+    __slots__ = ("bytes", "inside", "spans")
 
     def __init__(self) -> None:
-        self.bytes = self.spans = self.requests = 0
+        self.bytes = self.spans = 0
+        # Insertion order is age; a plain dict scans its dead head again and again when used as a queue.
+        self.inside: OrderedDict[int, Ticket] = OrderedDict()
 
 
 class Full(NamedTuple):
@@ -40,18 +51,20 @@ class Full(NamedTuple):
 class Ticket:
     """One export inside. ``leave`` gives its room back; leaving twice is the same as once."""
 
-    __slots__ = ("_admission", "bytes", "entered_ns", "spans", "tenant")
+    __slots__ = ("_admission", "bytes", "entered_ns", "is_giant", "spans", "tenant")
 
     def __init__(self, admission: "Admission", tenant: str, size: int, entered_ns: int) -> None:
         self._admission = admission
         self.tenant = tenant
         self.bytes = size
         self.spans = 0
+        """As they count."""
+        self.is_giant = False
         self.entered_ns = entered_ns
 
-    def hold_spans(self, spans: int) -> None:
-        """The export has been decoded into so many spans."""
-        self._admission.hold_spans(self, spans)
+    def hold_spans(self, spans: int) -> Full | None:
+        """The export has been decoded into so many spans; more than were guessed may be too many."""
+        return self._admission.hold_spans(self, spans)
 
     def leave(self) -> None:
         """The export is committed or given up."""
@@ -65,9 +78,10 @@ class Admission:
         self.limits = limits
         self.bytes = 0
         self.spans = 0
+        """As they count: ``Limits.export_spans`` at most for each export."""
+        self._giants = 0
         self._monotonic_ns = monotonic_ns
         self._draining = False
-        # Insertion order is age; a plain dict scans its dead head again and again when used as a queue.
         self._inside: OrderedDict[int, Ticket] = OrderedDict()
         self._by_tenant: dict[str, _Held] = {}
 
@@ -79,73 +93,87 @@ class Admission:
     @property
     def age_ns(self) -> int:
         """How long the oldest export has been inside; 0 when empty."""
-        if not self._inside:
-            return 0
-        return self._monotonic_ns() - next(iter(self._inside.values())).entered_ns
+        return self._age_ns(self._inside)
 
     def close(self) -> None:
         """Nobody else comes in; those inside finish."""
         self._draining = True
 
-    def refusal(self, tenant: str, size: int = 0) -> Full | None:
-        """Why an export of ``size`` bytes could not come in now, or None."""
+    def refusal(self, tenant: str, size: int = 0, spans: int = 1) -> Full | None:
+        """Why an export of ``size`` bytes and about ``spans`` spans could not come in now, or None."""
         if self._draining:
             return Full("draining")
-        if self.requests >= self.limits.requests:
-            return Full("requests")
-        if self.bytes + size > self.limits.bytes:
-            return Full("bytes")
-        if self.spans >= self.limits.spans:
-            return Full("spans")
-        if self.age_ns > self.limits.age_ns:
+        held = self._by_tenant.get(tenant)
+        if held is not None and self._age_ns(held.inside) > self.limits.age_ns:
             return Full("age")
-        return Full("share") if self._over_share(tenant, size) else None
+        if spans > self.limits.spans and self._giants:
+            return Full("spans")
+        return self._no_room(held, size, min(spans, self.limits.export_spans), 1)
 
-    def admit(self, tenant: str, size: int) -> Ticket | Full:
-        """A ticket for an export of ``size`` bytes, or why not."""
-        full = self.refusal(tenant, size)
+    def admit(self, tenant: str, size: int, spans: int = 1) -> Ticket | Full:
+        """A ticket for an export of ``size`` bytes and about ``spans`` spans, or why not."""
+        full = self.refusal(tenant, size, spans)
         if full is not None:
             return full
         ticket = Ticket(self, tenant, size, self._monotonic_ns())
-        self._inside[id(ticket)] = ticket
-        self.bytes += size
         held = self._by_tenant.setdefault(tenant, _Held())
+        self._inside[id(ticket)] = held.inside[id(ticket)] = ticket
+        self.bytes += size
         held.bytes += size
-        held.requests += 1
-        self.hold_spans(ticket, -(-size // SPAN_BYTES_GUESSED))
+        self._hold(ticket, held, spans)
         return ticket
 
-    def hold_spans(self, ticket: Ticket, spans: int) -> None:
-        """Used by ``Ticket.hold_spans``; nothing for a ticket that has left."""
-        if id(ticket) in self._inside:
-            more = spans - ticket.spans
-            self.spans += more
-            self._by_tenant[ticket.tenant].spans += more
-            ticket.spans = spans
+    def hold_spans(self, ticket: Ticket, spans: int) -> Full | None:
+        """Used by ``Ticket.hold_spans``; nothing for a ticket that has left. What is refused holds what it held."""
+        if id(ticket) not in self._inside:
+            return None
+        held = self._by_tenant[ticket.tenant]
+        if spans > self.limits.spans and self._giants > ticket.is_giant:
+            return Full("spans")
+        more = min(spans, self.limits.export_spans) - ticket.spans
+        full = self._no_room(held, 0, more, 0) if more > 0 and self.requests > 1 else None
+        if full is None:
+            self._hold(ticket, held, spans)
+        return full
 
     def release(self, ticket: Ticket) -> None:
         """Used by ``Ticket.leave``."""
         if self._inside.pop(id(ticket), None) is None:
             return
-        self.bytes -= ticket.bytes
-        self.spans -= ticket.spans
         held = self._by_tenant[ticket.tenant]
+        self._hold(ticket, held, 0)
+        self.bytes -= ticket.bytes
         held.bytes -= ticket.bytes
-        held.spans -= ticket.spans
-        held.requests -= 1
-        if not held.requests:
+        del held.inside[id(ticket)]
+        if not held.inside:
             del self._by_tenant[ticket.tenant]
 
-    def _over_share(self, tenant: str, size: int) -> bool:
-        held, limits = self._by_tenant.get(tenant), self.limits
-        if held is None:
-            return False
-        spans = -(-size // SPAN_BYTES_GUESSED)
-        return any(
-            4 * (whole + more) > 3 * limit and (own + more) * (len(self._by_tenant) + 1) > limit
-            for whole, own, more, limit in (
-                (self.bytes, held.bytes, size, limits.bytes),
-                (self.spans, held.spans, spans, limits.spans),
-                (self.requests, held.requests, 1, limits.requests),
-            )
+    def _hold(self, ticket: Ticket, held: _Held, spans: int) -> None:
+        more = min(spans, self.limits.export_spans) - ticket.spans
+        self.spans += more
+        held.spans += more
+        ticket.spans += more
+        self._giants += (spans > self.limits.spans) - ticket.is_giant
+        ticket.is_giant = spans > self.limits.spans
+
+    def _age_ns(self, inside: OrderedDict[int, Ticket]) -> int:
+        return self._monotonic_ns() - next(iter(inside.values())).entered_ns if inside else 0
+
+    def _no_room(self, held: _Held | None, size: int, spans: int, requests: int) -> Full | None:
+        """Why so much more of one tenant's is too much."""
+        own = (held.bytes, held.spans, len(held.inside)) if held is not None else (0, 0, 0)
+        limits, more = self.limits, (size, spans, requests)
+        free = (
+            limits.bytes - self.bytes - size,
+            limits.spans - self.spans - spans,
+            limits.requests - self.requests - requests,
         )
+        for reason, left in zip(("bytes", "spans", "requests"), free, strict=True):
+            if left < 0:
+                return Full(reason)
+        if not self._inside:
+            return None
+        over = any(
+            added and had + added > HELD_FOR_ONE_FREE * left for had, added, left in zip(own, more, free, strict=True)
+        )
+        return Full("share") if over else None

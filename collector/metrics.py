@@ -53,6 +53,7 @@ SPOOL_EXPORTS = "finops_spool_exports"
 SPOOL_AGE = "finops_spool_age_seconds"
 SPOOL_SPANS = "finops_spool_spans_total"
 LOOP_LAG = "finops_loop_lag_seconds"
+GIVE_BACK_SECONDS = "finops_heap_give_back_seconds"
 READY = "finops_ready"
 OIDC_KEYS = "finops_oidc_keys"
 OIDC_KEYS_AGE = "finops_oidc_keys_age_seconds"
@@ -86,6 +87,14 @@ TABLE = (
     Family(SPOOL_AGE, "gauge", "seconds", "Since the oldest export in the spool arrived."),
     Family(SPOOL_SPANS, "counter", "spans", "Spans that went to the spool, by what became of them.", ("outcome",)),
     Family(LOOP_LAG, "histogram", "seconds", "How late the event loop wakes.", (), _SECONDS),
+    Family(
+        GIVE_BACK_SECONDS,
+        "histogram",
+        "seconds",
+        "Giving freed memory back to the system, beside the loop.",
+        (),
+        _SECONDS,
+    ),
     Family(READY, "gauge", "1", "1 while exports are welcome."),
     Family(OIDC_KEYS, "gauge", "keys", "Keys of the issuer that are known."),
     Family(OIDC_KEYS_AGE, "gauge", "seconds", "Since they were fetched."),

@@ -18,6 +18,7 @@ from collector.decoding import Decoding
 from collector.log_format import Sparse, where
 from collector.metrics import ANSWER_SECONDS, BYTES, DECODE_SECONDS, DECODED, REFUSED, REJECTED, Metrics
 from collector.otlp_status import Answer, Answers, Encoding, Outcome, Signal, accept, refuse
+from collector.span_count import spans_in
 from collector.suspended import with_record
 from collector.writer import GroupWriter, Settled
 from finops.event_time import split_late
@@ -96,7 +97,7 @@ class Pipeline:
             return Answer(Outcome.IGNORED)
         if not body and encoding is Encoding.PROTOBUF:
             return accept()
-        ticket = self._admission.admit(tenant, len(body))
+        ticket = self._admission.admit(tenant, len(body), spans_in(signal, encoding, body))
         if isinstance(ticket, Full):
             return self._full(ticket)
         settled, rejected = await self._decode_and_submit(signal, encoding, ticket, tenant, body)
@@ -116,7 +117,9 @@ class Pipeline:
                 return refuse(Outcome.UNDECODABLE, f"no {_NOUNS[signal]} could be read from this body"), ()
             if not decoded.records and not decoded.rejected:
                 return accept(), ()
-            ticket.hold_spans(len(decoded.records) + len(decoded.rejected))
+            full = ticket.hold_spans(len(decoded.records) + len(decoded.rejected))
+            if full is not None:
+                return self._full(full), ()
             settled = self._writer.submit(decoded.records, decoded.rejected, arrived_ns)
             settled.add_done_callback(lambda _: ticket.leave())
             handed_over = True

@@ -24,7 +24,7 @@ from collector.settings import Address, Settings
 from collector.spool import Spool
 from collector.spool_overflow import Limits as SpoolLimits
 from collector.spool_overflow import Overflow
-from collector.tidying import tidy_up
+from collector.tidying import give_back_again_and_again, tidy_up
 from collector.writer import GroupWriter, Ledger
 from doors.certificates import CertificateFiles, Certificates
 
@@ -158,6 +158,7 @@ class Service:
             asyncio.create_task(lag, name="loop lag"),
             asyncio.create_task(self._watch.run()),
             asyncio.create_task(tidy_up(self._ledger), name="tidy"),
+            asyncio.create_task(give_back_again_and_again(self.metrics, self._clock.monotonic), name="give back"),
         ]
         if self._overflow is not None:
             await self._overflow.start()

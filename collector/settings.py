@@ -105,7 +105,7 @@ class Settings:
     admitted_bytes_max: Annotated[
         int,
         Variable(
-            "FINOPS_ADMITTED_BYTES_MAX", count(64 * KIBI, 4096 * MEBI), str(64 * MEBI), "all exports not yet answered"
+            "FINOPS_ADMITTED_BYTES_MAX", count(64 * KIBI, 4096 * MEBI), str(72 * MEBI), "all exports not yet answered"
         ),
     ]
     admitted_spans_max: Annotated[

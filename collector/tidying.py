@@ -13,9 +13,11 @@ follows failed appends, too, whose exceptions do become circles, with the spans 
 
 import asyncio
 import gc
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from collector.heap import give_back
+from collector.metrics import GIVE_BACK_SECONDS, Metrics
 
 TIDY_EVERY_SECONDS: Final = 0.1
 NEW_SPANS_MAX: Final = 50
@@ -27,6 +29,7 @@ THOROUGH_AFTER_TICKS: Final = 6_000
 REST_TICKS: Final = 600
 """Between two searches through everything, except for failures: a minute."""
 THOROUGH_AFTER_FAILURES: Final = 16
+GIVE_BACK_EVERY_SECONDS: Final = 3.0
 
 
 class Given(Protocol):
@@ -54,8 +57,6 @@ class Tidying:
         much = self._given.spans - self._spans > NEW_SPANS_MAX
         self._spans = self._given.spans
         self._quiet = 0 if much else self._quiet + 1
-        if self._quiet == QUIET_TICKS:
-            give_back()
         self._rest -= 1
         if self._given.refusals - self._refusals >= THOROUGH_AFTER_FAILURES or self._is_due():
             self._refusals, self._aside, self._rest = self._given.refusals, 0, REST_TICKS
@@ -86,4 +87,17 @@ async def tidy_up(given: Given) -> None:
     tidying = Tidying(given)
     while True:
         await asyncio.sleep(TIDY_EVERY_SECONDS)
-        tidying.tick()
+        if tidying.tick() == "thorough":
+            await asyncio.to_thread(give_back)
+
+
+async def give_back_again_and_again(metrics: Metrics, seconds: Callable[[], float]) -> None:
+    """Runs until cancelled: a flood may be followed by steady traffic and not by rest. ``seconds``: a monotonic clock.
+
+    In a thread, for after a flood it takes as long as there is much to give back, without the interpreter's lock.
+    """
+    while True:
+        await asyncio.sleep(GIVE_BACK_EVERY_SECONDS)
+        began = seconds()
+        await asyncio.to_thread(give_back)
+        metrics.observe(GIVE_BACK_SECONDS, seconds() - began)

@@ -11,6 +11,7 @@ import grpc.aio
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+import collector.tidying
 from collector.decoders import DECODERS
 from collector.metrics import COUNTED_AHEAD, COUNTED_IN_VAIN, FOLDED, TABLE, Metrics
 from collector.pipeline import Clock
@@ -93,7 +94,8 @@ def samples(metrics: Metrics) -> dict[str, list[tuple[str, float]]]:
 
 
 @pytest.fixture
-async def story(ledger_pool: Pool, tmp_path: Path) -> AsyncIterator[Story]:
+async def story(ledger_pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Story]:
+    monkeypatch.setattr(collector.tidying, "GIVE_BACK_EVERY_SECONDS", 0.1)
     free = dict.fromkeys(("FINOPS_OTLP_GRPC", "FINOPS_OTLP_HTTP", "FINOPS_METRICS"), "127.0.0.1:0")
     settings = read_settings(
         {
@@ -139,6 +141,7 @@ async def test_every_number_moves(story: Story) -> None:
         while story.metrics.value("finops_spool_spans_total", outcome="drained") < 1:  # noqa: ASYNC110 - a counter
             await asyncio.sleep(0.02)
     await story.until("finops_loop_lag_seconds")
+    await story.until("finops_heap_give_back_seconds")
     # Ready was 1 before the story, and folding labels takes more kinds than there are. Tried apart are issuers, and
     # what the ledger counts ahead, which takes a ledger in a thread of its own.
     families = {family.name for family in TABLE if not family.name.startswith("finops_oidc_")}

@@ -16,7 +16,7 @@ import finops.pricing
 import ledger.append
 import ledger.pool
 import ledger.settling
-from collector.admission import Admission
+from collector.admission import Admission, Full
 from collector.arrival_clock import ArrivalClock
 from collector.writer import Export, GroupWriter, Settled
 from finops.counting import Arrivals, CallCounter
@@ -95,7 +95,11 @@ def acknowledge_without_room() -> None:
 
 def first_come_first_served() -> None:
     """Whoever sends most has all the room."""
-    Admission._over_share = lambda self, tenant, size: False  # type: ignore[method-assign]
+
+    def no_room(self: Admission, held: Any, size: int, spans: int, requests: int) -> Full | None:
+        return Full("spans") if self.spans + spans > self.limits.spans else None
+
+    Admission._no_room = no_room  # type: ignore[method-assign]
     collector.fair_queue._tenant_of = lambda export: ""
 
 

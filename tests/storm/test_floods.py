@@ -3,11 +3,12 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from storm.storm_flood import Load, calls_in, collector_over, sent_while, stalled
 from storm.storm_processes import HERE, Server, server
 from storm.storm_run import broken_in
@@ -76,23 +77,53 @@ def test_without_bounds_the_memory_is_found_out(postgres: Server, tmp_path: Path
     assert peak > SHARED_MIB
 
 
-def beside_a_flood(postgres: Server, directory: Path, fault: str | None) -> tuple[float, int]:
+def small_spans() -> bytes:
+    """Five thousand of a hundred bytes or so."""
+    request = ExportTraceServiceRequest()
+    scope = request.resource_spans.add().scope_spans.add()
+    trace = os.urandom(16)
+    now = time.time_ns()
+    for _ in range(5000):
+        span = scope.spans.add(trace_id=trace, span_id=os.urandom(8), name="chat")
+        span.start_time_unix_nano = span.end_time_unix_nano = now
+        span.attributes.add(key="gen_ai.usage.input_tokens").value.int_value = 7
+    return request.SerializeToString()
+
+
+def beside_floods(
+    postgres: Server, directory: Path, fault: str | None, floods: int, make: Callable[[], bytes], spans: int
+) -> tuple[float, int]:
     """How long the quiet organisation waits (p99, milliseconds), and how often it was sent away."""
     command = ("-m", "collector") if fault is None else (str(HERE / "storm_broken.py"), fault)
-    with collector_over(postgres, directory, {}, command) as (collector, url, _):
-        for org in ("loud", "quiet"):
+    names = [f"loud{number}" for number in range(floods)]
+    with collector_over(postgres, directory, {}, command) as (collector, url, memory):
+        for org in (*names, "quiet"):
             in_ledger(url, partial(register, name=org, secret=f"fst_{org}", scopes=[Scope.INGEST], org_id=org))
-        loud = Load(60, Template(512, "bare", 1).export, 512, "fst_loud")
+        loud = [Load(60 // floods, make, spans, f"fst_{name}") for name in names]
         quiet = Load(1, Template(10, "bare", 2).export, 10, "fst_quiet", pause_seconds=0.1)
-        loudly, quietly = asyncio.run(sent_while(collector.address, [loud, quiet], 20.0, lambda: None))
-        assert calls_in(url) == loudly.acknowledged + quietly.acknowledged
+        *loudly, quietly = asyncio.run(sent_while(collector.address, [*loud, quiet], 20.0, lambda: None))
+        peak = memory.peak
+        assert broken_in(url, 1) == []
     refused = quietly.answers.total() - quietly.answers["OK"]
+    sent_away = sum(one.answers["UNAVAILABLE"] for one in loudly)
     print(
-        f"loud {loudly.acknowledged / 20:.0f} spans/s, sent away {loudly.answers['UNAVAILABLE']}; quiet p50 "
-        f"{quietly.milliseconds(0.5):.0f} p99 {quietly.milliseconds(0.99):.0f} ms, sent away {refused}"
+        f"{floods} loud {sum(one.acknowledged for one in loudly) / 20:.0f} spans/s, sent away {sent_away}; quiet p50 "
+        f"{quietly.milliseconds(0.5):.0f} p99 {quietly.milliseconds(0.99):.0f} ms, acknowledged "
+        f"{quietly.acknowledged}, sent away {refused}; peak {peak:.0f} MiB"
     )
-    assert loudly.answers["UNAVAILABLE"] > 100
+    assert sent_away > 100
+    assert quietly.acknowledged >= 100 or fault is not None
     return quietly.milliseconds(0.99), refused
+
+
+def beside_a_flood(postgres: Server, directory: Path, fault: str | None) -> tuple[float, int]:
+    """One, of realistic spans."""
+    return beside_floods(postgres, directory, fault, 1, Template(512, "bare", 1).export, 512)
+
+
+def test_three_floods_of_small_spans_do_not_send_another_away(postgres: Server, tmp_path: Path) -> None:
+    _, refused = beside_floods(postgres, tmp_path, None, 3, small_spans, 5000)
+    assert refused == 0
 
 
 def test_one_organisations_flood_does_not_send_another_away(postgres: Server, tmp_path: Path) -> None:
