@@ -87,8 +87,7 @@ async def tidy_up(given: Given) -> None:
     tidying = Tidying(given)
     while True:
         await asyncio.sleep(TIDY_EVERY_SECONDS)
-        if tidying.tick() == "thorough":
-            await asyncio.to_thread(give_back)
+        tidying.tick()
 
 
 async def give_back_again_and_again(metrics: Metrics, seconds: Callable[[], float]) -> None:
