@@ -100,10 +100,16 @@ class Admission:
         self._draining = True
 
     def refusal(self, tenant: str, size: int = 0, spans: int = 1) -> Full | None:
-        """Why an export of ``size`` bytes and about ``spans`` spans could not come in now, or None."""
+        """Why an export of ``size`` bytes and about ``spans`` spans could not come in now, or None.
+
+        A size of 0 is not known yet: it is taken for the mean of what the tenant holds inside, so that who comes back
+        again and again with large exports is mostly sent away before they are read.
+        """
         if self._draining:
             return Full("draining")
         held = self._by_tenant.get(tenant)
+        if held is not None and not size:
+            size = held.bytes // len(held.inside)
         if held is not None and self._age_ns(held.inside) > self.limits.age_ns:
             return Full("age")
         if spans > self.limits.spans and self._giants:

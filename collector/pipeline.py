@@ -97,7 +97,10 @@ class Pipeline:
             return Answer(Outcome.IGNORED)
         if not body and encoding is Encoding.PROTOBUF:
             return accept()
-        ticket = self._admission.admit(tenant, len(body), spans_in(signal, encoding, body))
+        # Spans are counted in bytes there is room for: whoever comes back again and again costs no search.
+        ticket = self._admission.refusal(tenant, len(body)) or self._admission.admit(
+            tenant, len(body), spans_in(signal, encoding, body)
+        )
         if isinstance(ticket, Full):
             return self._full(ticket)
         settled, rejected = await self._decode_and_submit(signal, encoding, ticket, tenant, body)

@@ -78,6 +78,16 @@ def test_of_exports_larger_than_the_house_there_is_one_inside():
     assert seemed_small.hold_spans(1000) is None
 
 
+def test_an_export_not_yet_read_is_taken_for_the_mean_of_its_senders_exports_inside():
+    admission = Admission(LIMITS, SetClock())
+    first = enter(admission, 40)
+    assert admission.refusal("acme", 1) is None, "a small one would come in"
+    assert admission.refusal("acme") == Full("share"), "but it will be like the other"
+    assert admission.refusal("other") is None
+    first.leave()
+    assert admission.refusal("acme") is None
+
+
 def test_age_is_that_of_the_oldest_still_inside():
     clock = SetClock()
     admission = Admission(LIMITS, clock)
