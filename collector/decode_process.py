@@ -25,7 +25,7 @@ READY: Final = _READY
 
 
 LARGE_BYTES: Final = 4 * 1024 * 1024
-"""After an answer larger than this, memory goes back to the system at once."""
+"""After a body larger than this, memory goes back to the system at once."""
 NEW_OBJECTS_MAX: Final = 100_000
 """More than this is searched for circles, of which decoding makes none."""
 
@@ -73,14 +73,17 @@ def _answer(message: bytes) -> bytes:
 def serve(link: socket.socket) -> None:
     """Answers until the other end is closed."""
     answer: bytes | None = _READY
+    size = 0
     while answer is not None:
         link.sendall(_LENGTH.pack(len(answer)) + answer)
-        message = None
-        if len(answer) > LARGE_BYTES:
-            answer = None
+        answer = None
+        if size > LARGE_BYTES:
             give_back()
         message = receive(link)
-        answer = None if message is None else _answer(message)
+        if message is not None:
+            size = len(message)
+            answer = _answer(message)
+            message = None
 
 
 def main(descriptor: int) -> None:

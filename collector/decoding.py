@@ -136,12 +136,14 @@ class DecodeProcess:
                 self._link.sendall(message)
             except OSError:
                 return  # whoever reads finds out, too
+            message = None  # or the last body stays until the next comes
 
     def _read(self) -> None:
         try:
             self.is_ready = receive(self._link) == READY
             while self.is_ready and (message := receive(self._link)) is not None:
                 self._tell(self._waiting.popleft(), message)
+                message = None
         except (OSError, RuntimeError):
             pass  # the same as the end; the loop is closed
         self._lose()
