@@ -99,17 +99,17 @@ class Admission:
         """Nobody else comes in; those inside finish."""
         self._draining = True
 
-    def refusal(self, tenant: str, size: int = 0, spans: int = 1) -> Full | None:
+    def refusal(self, tenant: str, size: int | None = None, spans: int = 1) -> Full | None:
         """Why an export of ``size`` bytes and about ``spans`` spans could not come in now, or None.
 
-        A size of 0 is not known yet: it is taken for the mean of what the tenant holds inside, so that who comes back
-        again and again with large exports is mostly sent away before they are read.
+        A size of None is not known yet: it is taken for the mean of what the tenant holds inside, so that who comes
+        back again and again with large exports is mostly sent away before they are read.
         """
         if self._draining:
             return Full("draining")
         held = self._by_tenant.get(tenant)
-        if held is not None and not size:
-            size = held.bytes // len(held.inside)
+        if size is None:
+            size = held.bytes // len(held.inside) if held is not None else 0
         if held is not None and self._age_ns(held.inside) > self.limits.age_ns:
             return Full("age")
         if spans > self.limits.spans and self._giants:

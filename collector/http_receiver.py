@@ -89,7 +89,7 @@ class HttpReceiver:
             return tenant
         if request.bytes_announced > self._bytes_max:
             return too_large(self._bytes_max)
-        return self._pipeline.refusal(tenant, request.bytes_announced) or (request, tenant)
+        return self._pipeline.refusal(tenant, request.bytes_announced or None) or (request, tenant)
 
     async def _read(self, request: Request, receive: Receive) -> bytes | Answer:
         try:

@@ -68,8 +68,8 @@ class Pipeline:
         self._accept_days_max = accept_days_max
         self._sparse = Sparse(clock.monotonic)
 
-    def refusal(self, tenant: str, size: int = 0) -> Answer | None:
-        """What to answer without reading the body, or None: come in."""
+    def refusal(self, tenant: str, size: int | None = None) -> Answer | None:
+        """What to answer without reading the body, or None: come in. ``size`` None: not known yet."""
         full = self._admission.refusal(tenant, size)
         return self._full(full) if full is not None else None
 
@@ -97,10 +97,7 @@ class Pipeline:
             return Answer(Outcome.IGNORED)
         if not body and encoding is Encoding.PROTOBUF:
             return accept()
-        # Spans are counted in bytes there is room for: whoever comes back again and again costs no search.
-        ticket = self._admission.refusal(tenant, len(body)) or self._admission.admit(
-            tenant, len(body), spans_in(signal, encoding, body)
-        )
+        ticket = self._admission.admit(tenant, len(body))
         if isinstance(ticket, Full):
             return self._full(ticket)
         settled, rejected = await self._decode_and_submit(signal, encoding, ticket, tenant, body)
@@ -114,6 +111,10 @@ class Pipeline:
         """Hands the ticket over to the writer, or gives it back."""
         handed_over = False
         try:
+            # Counted only in bytes there is room for: whoever comes back again and again costs no search.
+            full = ticket.hold_spans(spans_in(signal, encoding, body))
+            if full is not None:
+                return self._full(full), ()
             arrived_ns = self._clock.unix_ns()
             decoded = await self._decoded(signal, encoding, tenant, arrived_ns, body)
             if decoded is None:
