@@ -35,6 +35,8 @@ DECODED = "finops_decode_spans_total"
 DECODE_SECONDS = "finops_decode_seconds"
 DECODE_PROCESSES = "finops_decode_processes_total"
 REJECTED = "finops_decode_rejected_spans_total"
+LATE = "finops_receive_late_exports_total"
+LATE_HELD = "finops_receive_late_exports"
 ANSWER_SECONDS = "finops_receive_answer_seconds"
 APPEND_SECONDS = "finops_append_seconds"
 APPEND_FAILURES = "finops_append_failures_total"
@@ -66,6 +68,8 @@ TABLE = (
     Family(BYTES, "counter", "bytes", "Export bodies read, after decompression.", ("signal", "transport")),
     Family(REFUSED, "counter", "requests", "Exports turned away for lack of room.", ("reason",)),
     Family(ANSWER_SECONDS, "histogram", "seconds", "From the whole body to the answer.", ("signal",), _SECONDS),
+    Family(LATE, "counter", "requests", "Exports answered before they were durable, by what came of it.", ("outcome",)),
+    Family(LATE_HELD, "gauge", "requests", "Of those, the ones remembered in case they come back."),
     Family(DECODED, "counter", "spans", "Spans seen by decode.", ("outcome",)),
     Family(DECODE_SECONDS, "histogram", "seconds", "Decoding and normalizing one export.", (), _SECONDS),
     Family(DECODE_PROCESSES, "counter", "processes", "Decoding processes started; more than one: some were lost."),

@@ -15,6 +15,7 @@ from collector.admission import Admission, Full, Ticket
 from collector.decode import Undecodable
 from collector.decode_process import Lost
 from collector.decoding import Decoding
+from collector.late import Answering, LateExports, Shape
 from collector.log_format import Sparse, where
 from collector.metrics import ANSWER_SECONDS, BYTES, DECODE_SECONDS, DECODED, REFUSED, REJECTED, Metrics
 from collector.otlp_status import Answer, Answers, Encoding, Outcome, Signal, accept, refuse
@@ -51,6 +52,7 @@ class Pipeline:
         decoding: Decoding,
         writer: GroupWriter,
         admission: Admission,
+        late: LateExports,
         metrics: Metrics,
         answers: Answers,
         clock: Clock,
@@ -61,6 +63,7 @@ class Pipeline:
         self._decoding = decoding
         self._writer = writer
         self._admission = admission
+        self._late = late
         self._metrics = metrics
         self._answers = answers
         self._clock = clock
@@ -100,37 +103,52 @@ class Pipeline:
         ticket = self._admission.admit(tenant, len(body))
         if isinstance(ticket, Full):
             return self._full(ticket)
-        settled, rejected = await self._decode_and_submit(signal, encoding, ticket, tenant, body)
-        if isinstance(settled, Answer):
-            return settled
-        return await self._settled(signal, settled, rejected)
-
-    async def _decode_and_submit(
-        self, signal: Signal, encoding: Encoding, ticket: Ticket, tenant: str, body: bytes
-    ) -> tuple["asyncio.Future[Settled | LedgerUnavailable] | Answer", Sequence[Rejected]]:
-        """Hands the ticket over to the writer, or gives it back."""
+        shape = Shape(tenant, signal, encoding, len(body))
         handed_over = False
         try:
-            # Counted only in bytes there is room for: whoever comes back again and again costs no search.
-            full = ticket.hold_spans(spans_in(signal, encoding, body))
-            if full is not None:
-                return self._full(full), ()
-            arrived_ns = self._clock.unix_ns()
-            decoded = await self._decoded(signal, encoding, tenant, arrived_ns, body)
-            if decoded is None:
-                return refuse(Outcome.UNDECODABLE, f"no {_NOUNS[signal]} could be read from this body"), ()
-            if not decoded.records and not decoded.rejected:
-                return accept(), ()
-            full = ticket.hold_spans(len(decoded.records) + len(decoded.rejected))
-            if full is not None:
-                return self._full(full), ()
-            settled = self._writer.submit(decoded.records, decoded.rejected, arrived_ns)
-            settled.add_done_callback(lambda _: ticket.leave())
-            handed_over = True
-            return settled, decoded.rejected
+            answering = await self._late.take(shape, body)
+            if answering is None:
+                submitted = await self._decode_and_submit(shape, ticket, body)
+                if isinstance(submitted, Answer):
+                    return submitted
+                answering = submitted
+                answering.add_done_callback(lambda _: ticket.leave())
+                handed_over = True
+            return await self._in_time(shape, body, answering)
         finally:
             if not handed_over:
                 ticket.leave()
+
+    async def _decode_and_submit(self, shape: Shape, ticket: Ticket, body: bytes) -> Answering | Answer:
+        tenant, signal, encoding, _ = shape
+        # Counted only in bytes there is room for: whoever comes back again and again costs no search.
+        full = ticket.hold_spans(spans_in(signal, encoding, body))
+        if full is not None:
+            return self._full(full)
+        arrived_ns = self._clock.unix_ns()
+        decoded = await self._decoded(signal, encoding, tenant, arrived_ns, body)
+        if decoded is None:
+            return refuse(Outcome.UNDECODABLE, f"no {_NOUNS[signal]} could be read from this body")
+        if not decoded.records and not decoded.rejected:
+            return accept()
+        full = ticket.hold_spans(len(decoded.records) + len(decoded.rejected))
+        if full is not None:
+            return self._full(full)
+        answering: Answering = asyncio.get_running_loop().create_future()
+
+        def settled(ended: "asyncio.Future[Settled | LedgerUnavailable]") -> None:
+            answering.set_result(self._settled(signal, ended.result(), decoded.rejected))
+
+        self._writer.submit(decoded.records, decoded.rejected, arrived_ns).add_done_callback(settled)
+        return answering
+
+    async def _in_time(self, shape: Shape, body: bytes, answering: Answering) -> Answer:
+        # wait() leaves the future alone when the sender goes away or time runs out: its group goes on.
+        done, _ = await asyncio.wait({answering}, timeout=self._answer_seconds_max)
+        if done:
+            return answering.result()
+        await self._late.remember(shape, body, answering)
+        return self._answers.retry(Outcome.UNAVAILABLE, "not durable in time")
 
     async def _decoded(
         self, signal: Signal, encoding: Encoding, tenant: str, arrived_ns: int, body: bytes
@@ -156,14 +174,7 @@ class Pipeline:
             self._metrics.count(REJECTED, refused.reason)
         return taken
 
-    async def _settled(
-        self, signal: Signal, settled: "asyncio.Future[Settled | LedgerUnavailable]", rejected: Sequence[Rejected]
-    ) -> Answer:
-        # wait() leaves the future alone when the sender goes away or time runs out: its group goes on.
-        done, _ = await asyncio.wait({settled}, timeout=self._answer_seconds_max)
-        if not done:
-            return self._answers.retry(Outcome.UNAVAILABLE, "not durable in time")
-        outcome = settled.result()
+    def _settled(self, signal: Signal, outcome: Settled | LedgerUnavailable, rejected: Sequence[Rejected]) -> Answer:
         if isinstance(outcome, LedgerUnavailable):
             return self._answers.retry(Outcome.UNAVAILABLE, str(outcome) or "the ledger is unavailable")
         refused = [*rejected, *outcome.refused]

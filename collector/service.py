@@ -14,6 +14,7 @@ from collector.decoding import Decoding
 from collector.health import HealthPages, Readiness, watch_loop
 from collector.http_receiver import HttpReceiver
 from collector.issuer_door import issuer_of
+from collector.late import LateExports
 from collector.ledger_watch import LedgerWatch, LedgerWatched
 from collector.metrics import Metrics
 from collector.otlp_status import Answers, Encoding, Signal
@@ -86,6 +87,7 @@ class Service:
             self._decoding,
             self._writer,
             self.admission,
+            LateExports(settings.late_exports_max, self.metrics),
             self.metrics,
             answers,
             clock,

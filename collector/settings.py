@@ -121,6 +121,10 @@ class Settings:
     answer_ms_max: Annotated[
         int, Variable("FINOPS_ANSWER_MS_MAX", count(100, 600_000), "3000", "until UNAVAILABLE is answered")
     ]
+    late_exports_max: Annotated[
+        int,
+        Variable("FINOPS_LATE_EXPORTS_MAX", count(0, 1_000_000), "1024", "answered late, remembered if they come back"),
+    ]
     ledger_silent_ms_max: Annotated[
         int,
         Variable(

@@ -101,6 +101,7 @@ async def story(ledger_pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         {
             "FINOPS_DATABASE_URL": "postgresql://nowhere/finops",
             "FINOPS_SPOOL_DIR": str(tmp_path),
+            "FINOPS_SPOOL_AFTER_MS": "10000",
             "FINOPS_ADMITTED_REQUESTS_MAX": "1",
             "FINOPS_INLINE_DECODE_BYTES_MAX": "0",
             **free,
@@ -130,6 +131,8 @@ async def test_every_number_moves(story: Story) -> None:
         await story.until(f"finops_queue_{name}")
     await story.send(export(5))
     assert story.metrics.value("finops_receive_refused_total", reason="requests") == 1
+    await story.until("finops_receive_late_exports_total")
+    await story.until("finops_receive_late_exports")
     story.ledger.away = True
     story.ledger.open.set()
     await inside

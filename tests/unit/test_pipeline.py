@@ -15,12 +15,16 @@ from collector.admission import Admission, Limits
 from collector.decode import Decoded, decode_traces
 from collector.decoders import DECODERS
 from collector.decoding import Decoding
+from collector.late import LateExports
 from collector.metrics import Metrics
 from collector.otlp_status import Answer, Answers, Encoding, Outcome, Signal
 from collector.pipeline import Clock, Pipeline, render_reasons
 from collector.writer import GroupWriter
-from finops.spans import AppendOutcome, Rejected, SpanRecord
+from finops.spans import AppendOutcome, LedgerUnavailable, Rejected, SpanRecord
 
+LATE_EXPORTS_MAX = 3
+ANSWER_SOON = 0.5
+LATE = (Outcome.UNAVAILABLE, "not durable in time")
 ANSWERS = {Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.UNDECODABLE}
 
 
@@ -28,8 +32,16 @@ class KeepingLedger:
     def __init__(self) -> None:
         self.records: list[SpanRecord] = []
         self.rejected: list[Rejected] = []
+        self.appends = 0
+        self.is_away = False
+        self.open = asyncio.Event()
+        self.open.set()
 
     async def append(self, batch: Sequence[SpanRecord], rejected: Sequence[Rejected], arrived_ns: int) -> AppendOutcome:
+        self.appends += 1
+        await self.open.wait()
+        if self.is_away:
+            raise LedgerUnavailable("away")
         self.records += batch
         self.rejected += rejected
         return AppendOutcome(len(batch) + len(rejected), len(batch), 0, len(rejected))
@@ -38,9 +50,9 @@ class KeepingLedger:
 class Bench:
     """A pipeline over a ledger that keeps everything."""
 
-    def __init__(self, inline_decode_bytes_max: int = 1 << 20) -> None:
+    def __init__(self, inline_decode_bytes_max: int, answer_seconds_max: float) -> None:
         self.ledger = KeepingLedger()
-        metrics = Metrics()
+        self.metrics = metrics = Metrics()
         self.admission = Admission(Limits(1 << 24, 10**6, 100, 10**12), time.monotonic_ns)
         self.writer = GroupWriter(self.ledger, metrics, group_spans=1000, queue_requests=100, seconds=time.monotonic)
         self.decoding = Decoding(DECODERS, metrics, time.monotonic, inline_bytes_max=inline_decode_bytes_max)
@@ -48,19 +60,31 @@ class Bench:
             self.decoding,
             self.writer,
             self.admission,
+            LateExports(LATE_EXPORTS_MAX, metrics),
             metrics,
             Answers(lambda: 0.5),
             Clock(time.time_ns, time.monotonic),
-            answer_seconds_max=10,
+            answer_seconds_max=answer_seconds_max,
             accept_days_max=400,
         )
 
-    async def answer(self, body: bytes, encoding: Encoding = Encoding.PROTOBUF) -> Answer:
-        return await self.pipeline.answer(Signal.TRACES, "test", encoding, "", body)
+    async def answer(self, body: bytes, encoding: Encoding = Encoding.PROTOBUF, tenant: str = "") -> Answer:
+        return await self.pipeline.answer(Signal.TRACES, "test", encoding, tenant, body)
+
+    async def answer_late(self, *bodies: bytes) -> None:
+        """All at once, before the ledger has them."""
+        self.ledger.open.clear()
+        answers = await asyncio.gather(*map(self.answer, bodies))
+        assert {(answer.outcome, answer.message) for answer in answers} == {LATE}
+
+    def late(self, outcome: str) -> float:
+        return self.metrics.value("finops_receive_late_exports_total", outcome=outcome)
 
 
-async def bench_of(run: Callable[[Bench], Awaitable[None]], inline_decode_bytes_max: int = 1 << 20) -> None:
-    bench = Bench(inline_decode_bytes_max)
+async def bench_of(
+    run: Callable[[Bench], Awaitable[None]], inline_decode_bytes_max: int = 1 << 20, answer_seconds_max: float = 10
+) -> None:
+    bench = Bench(inline_decode_bytes_max, answer_seconds_max)
     bench.writer.start()
     try:
         await run(bench)
@@ -158,6 +182,100 @@ async def test_a_cancelled_sender_gives_its_room_back():
             await answering
 
     await bench_of(run, inline_decode_bytes_max=0)
+
+
+async def test_who_comes_back_while_the_same_bytes_are_written_waits_for_that_commit():
+    body = export(5, random.Random(4))
+
+    async def run(bench: Bench) -> None:
+        await bench.answer_late(body)
+        again = asyncio.create_task(bench.answer(body))
+        await asyncio.sleep(0.1)
+        assert not again.done()
+        bench.ledger.open.set()
+        assert (await again).outcome is Outcome.ACCEPTED
+        assert (bench.ledger.appends, len(bench.ledger.records)) == (1, 5)
+        assert bench.metrics.value("finops_receive_late_exports") == 0
+
+    await bench_of(run, answer_seconds_max=ANSWER_SOON)
+
+
+async def test_who_comes_back_too_early_again_is_known_the_third_time_too():
+    body = export(5, random.Random(5))
+
+    async def run(bench: Bench) -> None:
+        await bench.answer_late(body)
+        await bench.answer_late(body)
+        bench.ledger.open.set()
+        assert (await bench.answer(body)).outcome is Outcome.ACCEPTED
+        assert (bench.ledger.appends, len(bench.ledger.records)) == (1, 5)
+
+    await bench_of(run, answer_seconds_max=ANSWER_SOON)
+
+
+async def test_what_was_refused_is_told_to_who_comes_back_after_the_commit():
+    chance = random.Random(6)
+    request = ExportTraceServiceRequest.FromString(export(3, chance))
+    request.resource_spans[0].scope_spans[0].spans[1].attributes[2].value.int_value = -1
+    body = request.SerializeToString()
+
+    async def run(bench: Bench) -> None:
+        await bench.answer_late(body)
+        bench.ledger.open.set()
+        await asyncio.sleep(0.05)
+        told = await bench.answer(body)
+        assert (told.outcome, told.rejected, told.message) == (Outcome.PARTIAL, 1, "1 span refused: bad_usage 1")
+        assert bench.ledger.appends == 1
+        assert (await bench.answer(body)).outcome is Outcome.PARTIAL
+        assert bench.ledger.appends == 2, "remembered for one return only"
+
+    await bench_of(run, answer_seconds_max=ANSWER_SOON)
+
+
+async def test_late_exports_that_the_ledger_did_not_take_are_appended_when_they_come_back():
+    body = export(5, random.Random(7))
+
+    async def run(bench: Bench) -> None:
+        await bench.answer_late(body)
+        bench.ledger.is_away = True
+        bench.ledger.open.set()
+        await asyncio.sleep(0.05)
+        assert bench.metrics.value("finops_receive_late_exports") == 0
+        bench.ledger.is_away = False
+        assert (await bench.answer(body)).outcome is Outcome.ACCEPTED
+        assert (bench.ledger.appends, len(bench.ledger.records)) == (2, 5)
+
+    await bench_of(run, answer_seconds_max=ANSWER_SOON)
+
+
+async def test_other_bytes_of_the_same_length_and_other_senders_are_not_taken_for_the_late_ones():
+    body = export(5, random.Random(8))
+    other = body.replace(b"gpt-4o", b"gpt-4x")
+
+    async def run(bench: Bench) -> None:
+        await bench.answer_late(body)
+        bench.ledger.open.set()
+        for come in (bench.answer(other), bench.answer(body, tenant="another")):
+            assert (await come).outcome is Outcome.ACCEPTED
+        assert bench.ledger.appends == 3
+        assert bench.late("recognised") == 0
+
+    await bench_of(run, answer_seconds_max=ANSWER_SOON)
+
+
+async def test_of_too_many_late_exports_the_oldest_are_forgotten_and_only_sent_again():
+    bodies = [export(number, random.Random(number)) for number in range(1, LATE_EXPORTS_MAX + 3)]
+
+    async def run(bench: Bench) -> None:
+        await bench.answer_late(*bodies)
+        assert bench.late("forgotten") == 2
+        assert bench.metrics.value("finops_receive_late_exports") == LATE_EXPORTS_MAX
+        bench.ledger.open.set()
+        for body in bodies:
+            assert (await bench.answer(body)).outcome is Outcome.ACCEPTED
+        assert bench.late("recognised") == LATE_EXPORTS_MAX
+
+    await bench_of(run, answer_seconds_max=ANSWER_SOON)
 
 
 def test_reasons_are_counted_and_few():
