@@ -25,6 +25,18 @@ RECOUNTED_MAX = 1000
 """Traces."""
 
 
+def printed_seed() -> int:
+    """``STORM_SEED``, or any."""
+    number = int(os.environ.get("STORM_SEED", int.from_bytes(os.urandom(4))))
+    print(f"seed {number}")
+    return number
+
+
+def seeded() -> random.Random:
+    """The chance of a storm whose order of events is not its own to say: what it sends is."""
+    return random.Random(printed_seed())
+
+
 class Plan(NamedTuple):
     """How bad it gets."""
 

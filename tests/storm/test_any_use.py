@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from storm.any_use import AnyUse, Installation
 from storm.storm_processes import HERE, Collector, QueryApi, Server, environment_of, server
-from storm.storm_run import broken_in
+from storm.storm_run import broken_in, printed_seed
 
 LONG = os.environ.get("STORM") == "long"
 RUNS, STEPS = (int(os.environ.get("STORM_RUNS", "500")), 60) if LONG else (4, 15)
@@ -33,9 +33,7 @@ def lived(postgres: Server, directory: Path, runs: int, fault: str | None = None
         installation = Installation((first, second), api)
         restarting = LONG
 
-    number = int(os.environ.get("STORM_SEED", int.from_bytes(os.urandom(4))))
-    print(f"seed {number}")
-    seed(number)(Lived)
+    seed(printed_seed())(Lived)
     try:
         first.start()
         second.start()

@@ -14,7 +14,7 @@ import pytest
 from storm.storm_flood import Load, Memory, Sent, calls_in, collector_over, sent_while
 from storm.storm_many import CALL_PICO, SPANS, Many
 from storm.storm_processes import QueryApi, Server, server
-from storm.storm_run import broken_in
+from storm.storm_run import broken_in, seeded
 
 from finops.access import Scope
 from ledger.tokens import register
@@ -54,7 +54,8 @@ def right(answer: httpx2.Response, calls: int) -> None:
 
 async def sent_many(address: str) -> tuple[Sent, Sent]:
     """As many sessions as are wanted, and meanwhile another organisation's few calls."""
-    many, few = Many(AGENTS), Many(3, "few-")
+    chance = seeded()
+    many, few = Many(chance, AGENTS), Many(chance, 3, "few-")
     senders = 8 if LONG else 2
     made = 0
 
