@@ -31,7 +31,7 @@ from ledger.append import Ledger, Limits
 from ledger.engine import Engine
 from ledger.fitness import WRITER, require_bound, require_fit
 from ledger.jobs import Jobs, Plan, autocommit
-from ledger.pool import Pool, open_within, patience_of, pool, require_durable
+from ledger.pool import Connection, Pool, asked_within, open_within, patience_of, pool, require_durable
 from ledger.rates import RateStore
 from ledger.tokens import TokenStore, any_with
 from ledger.work import Compute, WorkThread
@@ -128,13 +128,16 @@ async def unless(stop: asyncio.Event, opening: Coroutine[None, None, Opened]) ->
 
 async def open_ledger(settings: Settings, connections: Pool, compute: Compute) -> Opened:
     """Connects, makes sure that commits are durable and the schema is there."""
-    await open_within(connections, settings.database_wait_ms_max / 1000)
     rates = RateStore()
-    async with connections.connection() as connection:
+
+    async def examined(connection: Connection) -> Engine:
         await require_durable(connection, allow_fsync_off=settings.allow_fsync_off)
         await require_bound(connection, "finops_collector", allow_superuser=settings.allow_superuser)
         engine = await require_fit(connection, WRITER)
         await rates.load_book(connection)
+        return engine
+
+    engine = await asked_within(connections, settings.database_wait_ms_max / 1000, examined)
     logger.info("the ledger is open", extra={"engine": engine.word, "database": str(engine)})
     limits = Limits(settings.remembered_spans_max)
     return Opened(Ledger(connections, rates, writer=uuid4(), limits=limits, compute=compute), engine)

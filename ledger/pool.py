@@ -2,11 +2,11 @@
 
 import asyncio
 import select
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -17,6 +17,7 @@ from sql import query
 
 Connection = AsyncConnection[tuple[object, ...]]
 Pool = AsyncConnectionPool[Connection]
+T = TypeVar("T")
 
 DEAD_PEER: Mapping[str, Any] = {
     "connect_timeout": 3,
@@ -95,20 +96,30 @@ def pool(
 
 
 async def open_within(connections: Pool, seconds: float) -> None:
-    """Opens the pool and asks until the database is there. Raises ``PoolTimeout``, and then the pool is closed.
+    """Opens the pool and asks until the database is there. Raises ``PoolTimeout``, and then the pool is closed."""
 
-    The pool's own way of waiting tries for ``reconnect_timeout`` only, and then waits for what nobody tries any more.
+    async def nothing(_: Connection) -> None:
+        pass
+
+    await asked_within(connections, seconds, nothing)
+
+
+async def asked_within(connections: Pool, seconds: float, ask: Callable[[Connection], Awaitable[T]]) -> T:
+    """Opens the pool and asks until the database answers, anew where the connection is lost on the way.
+
+    Raises ``PoolTimeout``, and then the pool is closed; what ``ask`` finds wrong is raised at once. The pool's own way
+    of waiting tries for ``reconnect_timeout`` only, and then waits for what nobody tries any more.
     """
     due = asyncio.get_running_loop().time() + seconds
     await connections.open()
     while True:
         try:
-            async with connections.connection():
-                return
-        except PoolTimeout:
+            async with connections.connection() as connection:
+                return await ask(connection)
+        except OperationalError as lost:  # PoolTimeout is one
             if asyncio.get_running_loop().time() >= due:
                 await connections.close()
-                raise PoolTimeout(f"the database was not reached within {seconds:g} s") from None
+                raise PoolTimeout(f"the database was not reached within {seconds:g} s") from lost
 
 
 async def answers(connection: Connection) -> None:
