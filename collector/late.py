@@ -75,8 +75,4 @@ class LateExports:
 
 async def _digest(body: bytes) -> bytes:
     """In a thread: 16 MiB take longer than the loop may stand still."""
-    return await asyncio.to_thread(_sha256, body)
-
-
-def _sha256(body: bytes) -> bytes:
-    return hashlib.sha256(body).digest()
+    return (await asyncio.to_thread(hashlib.sha256, body)).digest()

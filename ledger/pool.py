@@ -32,6 +32,8 @@ NOBODY, EVERYBODY = "none", "all"
 """For whom a session can speak; see ``sql/rights/1_walls.sql``."""
 GRACE_SECONDS = 0.5
 """For the server's own timeout to arrive before the client gives up."""
+AGAIN_SECONDS = 0.1
+"""Between a connection that was lost at start and the next."""
 CHECK_SECONDS_MAX = 2.0
 """A connection that does not answer within this time is not handed out."""
 _SAFETY = "select name, setting from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit')"
@@ -120,6 +122,7 @@ async def asked_within(connections: Pool, seconds: float, ask: Callable[[Connect
             if asyncio.get_running_loop().time() >= due:
                 await connections.close()
                 raise PoolTimeout(f"the database was not reached within {seconds:g} s") from lost
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def answers(connection: Connection) -> None:

@@ -26,12 +26,13 @@ from ledger.audit import AuditTrail
 from ledger.catalogue import bundled_catalogue
 from ledger.costs import CostReport
 from ledger.coverage import CoverageReports
+from ledger.engine import Engine
 from ledger.exports import Exports
 from ledger.fitness import READER, require_bound, require_fit
 from ledger.leadership import Seat
 from ledger.operator_rates import OperatorRates
 from ledger.overview import OverviewReports
-from ledger.pool import Pool, open_within
+from ledger.pool import Connection, Pool, asked_within
 from ledger.rates import RateStore
 from ledger.reports import Reports
 from ledger.reprice import Repricing
@@ -186,19 +187,20 @@ async def run(settings: Settings) -> int:
 
 
 async def _open(settings: Settings, connections: Pool) -> None:
-    await open_within(connections, settings.database_wait_seconds)
-    async with connections.connection() as connection:
+    needs_no_token = settings.address.is_loopback or settings.insecure
+
+    async def examined(connection: Connection) -> tuple[Engine, bool]:
         await require_bound(connection, "finops_api", allow_superuser=settings.allow_superuser)
         engine = await require_fit(connection, READER)
+        return engine, needs_no_token or await any_with(connection, _READERS)
+
+    engine, may_listen = await asked_within(connections, settings.database_wait_seconds, examined)
     _log.info("the ledger is open: %s", engine)
-    if settings.address.is_loopback or settings.insecure:
-        return
-    async with connections.connection() as connection:
-        if not await any_with(connection, _READERS):
-            raise CannotStart(
-                f"FINOPS_API ({settings.address}) listens beyond this machine and no token exists yet: make one with "
-                "`agent-finops token create NAME --scope read`, or set FINOPS_INSECURE=1"
-            )
+    if not may_listen:
+        raise CannotStart(
+            f"FINOPS_API ({settings.address}) listens beyond this machine and no token exists yet: make one with "
+            "`agent-finops token create NAME --scope read`, or set FINOPS_INSECURE=1"
+        )
 
 
 async def _serve(settings: Settings, pools: Pools, rates: RateStore, stop: asyncio.Event) -> None:

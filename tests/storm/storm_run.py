@@ -25,9 +25,14 @@ RECOUNTED_MAX = 1000
 """Traces."""
 
 
-def printed_seed() -> int:
+def any_seed() -> int:
     """``STORM_SEED``, or any."""
-    number = int(os.environ.get("STORM_SEED", int.from_bytes(os.urandom(4))))
+    return int(os.environ.get("STORM_SEED", int.from_bytes(os.urandom(4))))
+
+
+def printed_seed() -> int:
+    """Of a storm that does not print its own."""
+    number = any_seed()
     print(f"seed {number}")
     return number
 
@@ -107,7 +112,7 @@ class Storm:
     """One storm over a database of its own."""
 
     def __init__(self, postgres: Server, plan: Plan, directory: Path, seed: int | None = None) -> None:
-        self.seed = seed if seed is not None else int.from_bytes(os.urandom(4))
+        self.seed = seed if seed is not None else any_seed()
         self._postgres = postgres
         self._plan = plan
         self.directory = directory
